@@ -1,0 +1,1 @@
+"""Synthetic worlds: oracles, observation noise, and the service that sells their answers."""

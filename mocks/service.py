@@ -1,0 +1,237 @@
+"""The service that sells answers: latency, limits, prices, faults, and how often to retry.
+
+Orders of magnitude for today's commercial endpoints: a second for a short answer, 5 to
+40 ms a completion token, a log-normal body (sigma 0.3 to 0.6) with about one request in
+a hundred several times slower, 0.1 to 1 % of requests failing outside incidents.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from sandbox.budget import SECOND, USD
+from sandbox.limits import Limits
+from sandbox.streams import Uniforms, normal_quantile
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Seconds = median * exp(sigma z) [* Pareto factor in the tail] + what the tokens take."""
+
+    median: float = 1.0
+    """Seconds a request, without its tokens."""
+    sigma: float = 0.3
+    """Standard deviation of the logarithm; 0 makes it constant."""
+    tail: float = 0.01
+    """Share of requests in the heavy tail."""
+    tail_index: float = 1.5
+    """Pareto index of the tail's factor (>= 1); its mean is finite above 1."""
+    longest: float = 600.0
+    """Seconds at which the tail is cut."""
+    per_prompt_token: float = 0.0
+    per_completion_token: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("median", "sigma", "tail", "longest", "per_prompt_token", "per_completion_token"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"latency {name}={value}: must be a finite number, at least 0")
+        if not 0 <= self.tail <= 1:
+            raise ValueError(f"latency tail={self.tail}: a share between 0 and 1")
+        if self.tail_index <= 1:
+            raise ValueError(f"latency tail_index={self.tail_index}: above 1, or its mean is infinite")
+
+    def seconds(self, body: float, tail: float, prompt_tokens: int, completion_tokens: int) -> float:
+        """The time that a request takes, for two uniform numbers in (0, 1)."""
+        seconds = self.median
+        if self.sigma:
+            seconds *= math.exp(self.sigma * normal_quantile(body))
+        if tail < self.tail:
+            seconds *= (tail / self.tail) ** (-1.0 / self.tail_index)
+        seconds += self.per_prompt_token * prompt_tokens + self.per_completion_token * completion_tokens
+        return seconds if seconds < self.longest else self.longest
+
+    @property
+    def random(self) -> bool:
+        """Whether anything has to be drawn."""
+        return self.sigma > 0 or self.tail > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars for a million tokens."""
+
+    prompt: Decimal = Decimal("0.15")
+    completion: Decimal = Decimal("0.60")
+
+    def __post_init__(self) -> None:
+        for name in ("prompt", "completion"):
+            value = Decimal(str(getattr(self, name)))
+            if not value.is_finite() or value < 0:
+                raise ValueError(f"price of {name} tokens {value}: a finite number, at least 0")
+            if value * USD % 1_000_000:
+                raise ValueError(f"price of {name} tokens {value}: finer than a millionth of a dollar")
+            object.__setattr__(self, name, value)
+
+    def usd(self, prompt_tokens: int, completion_tokens: int) -> int:
+        """Pico-dollars, exactly."""
+        million = USD // 1_000_000
+        return int(self.prompt * million) * prompt_tokens + int(self.completion * million) * completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How often, as a share of attempts, and when a service fails."""
+
+    rate_limited: float = 0.0
+    """429: refused at once, with a retry-after. Free."""
+    server_error: float = 0.0
+    """5xx, after a part of the usual time. Free."""
+    timeout: float = 0.0
+    """The client gives up; the provider bills the tokens all the same."""
+    dropped: float = 0.0
+    """The connection breaks on the way back. Billed."""
+    malformed: float = 0.0
+    """An answer that cannot be read. Billed."""
+    retry_after: float = 2.0
+    """Seconds that a 429 asks for."""
+    patience: float = 60.0
+    """Seconds after which the client gives up."""
+    outage_every: float = 0.0
+    """Seconds from the start of one outage window to the next; 0 means no outages."""
+    outage_length: float = 0.0
+    """Seconds of an outage: every attempt that starts in it is a 5xx. The first begins at outage_every."""
+
+    KINDS = ("rate_limited", "server_error", "timeout", "dropped", "malformed")
+    BILLED = frozenset({"timeout", "dropped", "malformed"})
+
+    def __post_init__(self) -> None:
+        shares = [getattr(self, kind) for kind in self.KINDS]
+        for kind, share in zip(self.KINDS, shares, strict=True):
+            if not 0 <= share <= 1:
+                raise ValueError(f"fault {kind}={share}: a share of attempts between 0 and 1")
+        if sum(shares) > 1:
+            raise ValueError(f"the shares of all faults add up to {sum(shares)}, above 1")
+        for name in ("retry_after", "patience", "outage_every", "outage_length"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name}={value}: seconds, at least 0")
+        if self.outage_length > self.outage_every:
+            raise ValueError(f"outages of {self.outage_length} s every {self.outage_every} s never end")
+
+    def kind(self, u: float, now: int) -> str | None:
+        """What goes wrong for a uniform number at `now` nanoseconds, or None."""
+        if self.outage_every and self._in_outage(now):
+            return "outage"
+        for kind in self.KINDS:
+            u -= getattr(self, kind)
+            if u < 0:
+                return kind
+        return None
+
+    def _in_outage(self, now: int) -> bool:
+        every, length = int(self.outage_every * SECOND), int(self.outage_length * SECOND)
+        return now >= every and now % every < length
+
+    @property
+    def any(self) -> bool:
+        """Whether anything can go wrong."""
+        return self.outage_every > 0 or any(getattr(self, kind) for kind in self.KINDS)
+
+    @property
+    def billed(self) -> bool:
+        """Whether a failed attempt can cost something."""
+        return any(getattr(self, kind) for kind in self.BILLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A capped policy: wait backoff * 2^k seconds, or what the service asks for, before attempt k + 1."""
+
+    attempts: int = 3
+    """All together; 1 means never again."""
+    backoff: float = 0.5
+    longest: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.attempts <= 20:
+            raise ValueError(f"retry attempts={self.attempts}: between 1 and 20")
+        if not (self.backoff >= 0 and self.longest >= 0):
+            raise ValueError(f"retry backoff={self.backoff}, longest={self.longest}: seconds, at least 0")
+
+
+class Attempt:
+    """What one attempt comes to, apart from the answer itself."""
+
+    __slots__ = ("billed", "fault", "nanoseconds", "retry_after")
+
+    def __init__(self, fault: str | None, nanoseconds: int, billed: bool, retry_after: int | None) -> None:
+        self.fault = fault
+        self.nanoseconds = nanoseconds
+        self.billed = billed
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything that does not depend on what the answer is."""
+
+    latency: Latency = field(default_factory=Latency)
+    limits: Limits = field(default_factory=Limits)
+    prices: Prices = field(default_factory=Prices)
+    faults: Faults = field(default_factory=Faults)
+    retry: Retry = field(default_factory=Retry)
+
+    def open(self, seed: int) -> Desk:
+        """The service with its luck."""
+        return Desk(self, seed)
+
+
+class Desk:
+    """A service with a seed: the same key always meets the same latency and the same faults."""
+
+    __slots__ = ("_faults", "_latency", "_luck", "service")
+
+    def __init__(self, service: Service, seed: int) -> None:
+        self.service = service
+        self._luck = Uniforms(seed, "latency", count=2) if service.latency.random else None
+        self._faults = Uniforms(seed, "fault", count=2) if service.faults.any else None
+        self._latency = service.latency
+
+    def attempt(
+        self, key: bytes, number: int, prompt_tokens: int, completion_tokens: int, now: int
+    ) -> Attempt:
+        """Attempt `number` (from 0) of the request with this `key`, starting at `now`.
+
+        Faults and latency of each attempt have their own luck; the answer's noise does
+        not know of attempts, so a run with faults sees the scores that it sees without.
+        """
+        if number:
+            key += b"again" + number.to_bytes(8, "little")
+        body, tail = self._luck(key) if self._luck is not None else (0.5, 1.0)  # 1.0: never in the tail
+        seconds = self._latency.seconds(body, tail, prompt_tokens, completion_tokens)
+        if self._faults is None:
+            return Attempt(None, round(seconds * SECOND), True, None)
+        which, part = self._faults(key)
+        faults = self.service.faults
+        kind = faults.kind(which, now)
+        if kind is None and seconds > faults.patience:
+            kind = "timeout"
+        if kind is None:
+            return Attempt(None, round(seconds * SECOND), True, None)
+        if kind == "timeout":
+            seconds = faults.patience
+        elif kind == "rate_limited":
+            seconds *= 0.1
+        elif kind != "malformed":
+            seconds *= part
+        retry = self.service.retry
+        wait = min(retry.backoff * 2.0**number, retry.longest)
+        if kind == "rate_limited":
+            wait = max(wait, faults.retry_after)
+        last = number + 1 >= retry.attempts
+        return Attempt(
+            kind, round(seconds * SECOND), kind in faults.BILLED, None if last else round(wait * SECOND)
+        )

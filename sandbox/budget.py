@@ -1,0 +1,282 @@
+"""What things cost, and who may still spend: `Cost`, `Budget`, `Ledger`, `Meter`.
+
+Amounts are integers, so that totals do not depend on the order in which they were
+added. Money is counted in pico-dollars (1e-12 USD), in which every listed price per
+token is whole: 0.0375 USD per million tokens is 37,500 of them. Time is counted in
+nanoseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple, NewType, TypeAlias
+
+from sandbox.errors import BudgetExhausted, QuoteExceeded, UsageError, nearest
+
+Reservation = NewType("Reservation", int)
+
+USD = 10**12
+"""Pico-dollars in a dollar."""
+SECOND = 10**9
+"""Nanoseconds in a second."""
+
+
+class Cost(NamedTuple):
+    """An amount of each currency; adding and subtracting go currency by currency."""
+
+    evaluations: int = 0
+    """Candidates scored."""
+    rows: int = 0
+    """Candidates scored on one row."""
+    completions: int = 0
+    """Texts that the black box wrote for the agent itself."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: int = 0
+    """Pico-dollars."""
+    seconds: int = 0
+    """Nanoseconds on the agent's clock; set by the session, never by a reply."""
+    whitebox_seconds: int = 0
+    """Nanoseconds of local compute on the white box."""
+
+    def __add__(self, other: Cost) -> Cost:  # type: ignore[override]
+        return Cost._make([a + b for a, b in zip(self, other, strict=True)])
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost._make([a - b for a, b in zip(self, other, strict=True)])
+
+
+FREE = Cost()
+CURRENCIES = Cost._fields
+UNITS: Mapping[str, int] = {
+    name: {"usd": USD, "seconds": SECOND, "whitebox_seconds": SECOND}.get(name, 1) for name in CURRENCIES
+}
+"""How many of the ledger's integers make one unit that people write."""
+_LARGEST = 2**62  # sums of two limits still fit the 64-bit integers of a store
+_CLOCK = CURRENCIES.index("seconds")
+
+
+class Budget(NamedTuple):
+    """A limit per currency in the ledger's integers; None means not limited.
+
+    People write `Budget.parse("evaluations=200,usd=0.5")` or `Budget.of({...})`.
+    """
+
+    evaluations: int | None = None
+    rows: int | None = None
+    completions: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    usd: int | None = None
+    seconds: int | None = None
+    whitebox_seconds: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read ``currency=amount,...`` as the command line has it.
+
+        Raises:
+            UsageError: naming the part that cannot be read.
+        """
+        amounts: dict[str, str] = {}
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            currency, equals, amount = (piece.strip() for piece in part.partition("="))
+            if not equals:
+                raise UsageError(f"budget {part!r}: write currency=amount, as in evaluations=200")
+            if currency in amounts:
+                raise UsageError(f"budget {text!r}: {currency} stands there twice")
+            amounts[currency] = amount
+        return cls.of(amounts)
+
+    @classmethod
+    def of(cls, amounts: Mapping[str, str | float]) -> Budget:
+        """Read limits in the units that people write: counts, dollars, seconds.
+
+        Raises:
+            UsageError: for no limit at all, an unknown currency, or an amount that is not
+                a positive finite number, not whole where things are counted, or absurdly large.
+        """
+        if not amounts:
+            raise UsageError(
+                f"a budget needs at least one limit, as in evaluations=200; {nearest('', CURRENCIES)}"
+            )
+        limits: dict[str, int] = {}
+        for currency, amount in amounts.items():
+            if currency not in CURRENCIES:
+                raise UsageError(f"unknown currency {currency!r}: {nearest(currency, CURRENCIES)}")
+            limits[currency] = _limit(currency, amount)
+        return cls(**limits)
+
+    def limits(self) -> dict[str, int]:
+        """Only the limited currencies, in the ledger's integers."""
+        return {name: limit for name, limit in zip(CURRENCIES, self, strict=True) if limit is not None}
+
+    def __str__(self) -> str:
+        return ",".join(f"{name}={in_units(name, limit)}" for name, limit in self.limits().items())
+
+
+def _limit(currency: str, amount: str | float) -> int:
+    """One amount that a person wrote, in the ledger's integers."""
+    try:
+        value = Decimal(str(amount).replace("_", ""))
+    except InvalidOperation:
+        raise UsageError(f"budget {currency}={amount}: {amount!r} is not a number") from None
+    if isinstance(amount, bool) or not value.is_finite():
+        raise UsageError(f"budget {currency}={amount}: not a finite number")
+    if value <= 0:
+        raise UsageError(f"budget {currency}={amount}: nothing could be asked; give a positive amount")
+    exact = value * UNITS[currency]
+    if exact != exact.to_integral_value():
+        least = "1" if UNITS[currency] == 1 else f"1e-{len(str(UNITS[currency])) - 1}"
+        raise UsageError(f"budget {currency}={amount}: the smallest step is {least}")
+    if exact > _LARGEST:
+        raise UsageError(
+            f"budget {currency}={amount}: above {in_units(currency, _LARGEST)}; leave it out for no limit"
+        )
+    return int(exact)
+
+
+def in_units(currency: str, amount: int) -> str:
+    """An amount of the ledger as people write it, exactly.
+
+    >>> in_units("usd", 37_500), in_units("evaluations", 200)
+    ('0.0000000375', '200')
+    """
+    exact = (Decimal(amount) / UNITS[currency]).normalize()
+    return f"{exact:f}"
+
+
+_Parts: TypeAlias = tuple[tuple[int, int], ...]
+
+
+class Ledger:
+    """Reserves before a request is performed, settles after.
+
+    Invariant: in every limited currency, ``spent + reserved <= limit``, at every moment.
+    """
+
+    __slots__ = ("_keys", "_known", "_limited", "_open", "_reserved", "_spent", "budget")
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self._limited = [(i, limit) for i, limit in enumerate(budget) if limit is not None]
+        self._spent = [0] * len(CURRENCIES)
+        self._reserved = [0] * len(CURRENCIES)
+        self._open: dict[Reservation, tuple[Cost, _Parts]] = {}
+        self._known: dict[Cost, _Parts] = {}  # a world quotes few different costs, many times
+        self._keys = 0
+
+    @property
+    def spent(self) -> Cost:
+        """What was charged so far, and the time that has passed."""
+        return Cost._make(self._spent)
+
+    @property
+    def committed(self) -> Cost:
+        """What is spent already, plus what open reservations may still cost."""
+        return Cost._make([a + b for a, b in zip(self._spent, self._reserved, strict=True)])
+
+    @property
+    def deadline(self) -> int | None:
+        """The last nanosecond on the agent's clock."""
+        return self.budget.seconds
+
+    def reserve(self, quotes: Sequence[Cost]) -> list[Reservation]:
+        """Set every quote aside, or none of them.
+
+        Raises:
+            BudgetExhausted: if any limited currency cannot cover their sum.
+            ValueError: if a quote is negative in some currency.
+        """
+        spent, reserved = self._spent, self._reserved
+        alone = quotes[0] if len(quotes) == 1 else None
+        for i, limit in self._limited:
+            wanted = alone[i] if alone is not None else sum([quote[i] for quote in quotes])
+            left = limit - spent[i] - reserved[i]
+            if wanted > left or (i == _CLOCK and left <= 0):
+                raise BudgetExhausted(CURRENCIES[i], wanted, left)
+        entries = [(quote, self._known.get(quote) or self._parts(quote)) for quote in quotes]
+        first = self._keys
+        self._keys += len(entries)
+        for key, entry in enumerate(entries, first):
+            self._open[Reservation(key)] = entry
+            for i, amount in entry[1]:
+                reserved[i] += amount
+        return [Reservation(key) for key in range(first, self._keys)]
+
+    def settle(self, key: Reservation, charge: Cost) -> None:
+        """Replace the reservation by what was really charged.
+
+        Raises:
+            QuoteExceeded: if `charge` is negative or above the reservation in any currency.
+        """
+        quote, parts = self._open[key]
+        spent, reserved = self._spent, self._reserved
+        if charge is not quote:
+            for low, high in zip(charge, quote, strict=True):
+                if not 0 <= low <= high:
+                    raise QuoteExceeded(quote, charge)
+        del self._open[key]
+        for i, amount in parts:
+            reserved[i] -= amount
+            spent[i] += charge[i]
+
+    def _parts(self, quote: Cost) -> _Parts:
+        """The currencies in which `quote` is not zero."""
+        if min(quote) < 0:
+            raise ValueError(f"a negative quote: {quote}")
+        if len(self._known) > 10_000:
+            self._known.clear()
+        parts = self._known[quote] = tuple([(i, amount) for i, amount in enumerate(quote) if amount])
+        return parts
+
+    def settle_in_part(self, key: Reservation, charge: Cost) -> None:
+        """Charge a failed attempt, and keep the rest of its reservation for the next one."""
+        quote, _ = self._open[key]
+        self.settle(key, charge)
+        rest = quote - charge
+        self._open[key] = (rest, parts := self._parts(rest))
+        for i, amount in parts:
+            self._reserved[i] += amount
+
+    def release(self, key: Reservation) -> None:
+        """Give a reservation back: nothing was charged."""
+        self.settle(key, FREE)
+
+    def pass_time(self, now: int) -> None:
+        """Set the agent's clock forward to `now` nanoseconds, at most to its deadline."""
+        limit = self.budget.seconds
+        if limit is not None and now > limit:
+            now = limit
+        if now > self._spent[_CLOCK]:
+            self._spent[_CLOCK] = now
+
+
+class Meter:
+    """Charges local compute on the white box, which no request carries."""
+
+    __slots__ = ("_ledger", "unclaimed")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.unclaimed = FREE
+        """Work done since the session last looked; it advances the agent's clock."""
+
+    def charge(self, nanoseconds: int, prompt_tokens: int = 0, completion_tokens: int = 0) -> None:
+        """Pay for work about to be done.
+
+        Raises:
+            BudgetExhausted: if a limited currency cannot cover it; nothing is charged then.
+        """
+        cost = Cost(
+            prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, whitebox_seconds=nanoseconds
+        )
+        deadline = self._ledger.deadline
+        if deadline is not None:
+            left = deadline - self._ledger.spent.seconds - self.unclaimed.whitebox_seconds
+            if nanoseconds > left:
+                raise BudgetExhausted("seconds", nanoseconds, left)
+        (key,) = self._ledger.reserve([cost])
+        self._ledger.settle(key, cost)
+        self.unclaimed += cost

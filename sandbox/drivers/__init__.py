@@ -1,0 +1,1 @@
+"""What answers or waits between an agent and its world."""

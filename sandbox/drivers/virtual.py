@@ -1,0 +1,158 @@
+"""Drives sessions in simpy's virtual time, where a service has limits and queues form.
+
+The clock counts whole nanoseconds. One event a request: callbacks instead of a process
+per ticket, because simpy's processes and resources would cost more than all the rest.
+Failures travel as replies: an event of simpy's must not fail, since a second failure
+stops the whole environment.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import simpy
+
+from sandbox.limits import Gate, Limits, Place
+from sandbox.session import Session
+from sandbox.trace import Reply, Ticket
+
+
+class _Errand:
+    """One ticket on its way: waiting, being served, or dropped at the deadline."""
+
+    __slots__ = ("dropped", "place", "reply", "session", "ticket")
+
+    def __init__(self, session: Session, ticket: Ticket) -> None:
+        self.session = session
+        self.ticket = ticket
+        self.dropped = False
+        self.place: Place[_Errand] | None = None
+        self.reply: Reply | None = None
+
+
+class Clerk:
+    """Carries tickets of one or several sessions to one service."""
+
+    def __init__(self, env: simpy.Environment, limits: Limits) -> None:
+        self.env = env
+        self.gate: Gate[_Errand] = Gate(limits)
+        self._paced = limits.requests_per_minute is not None or limits.tokens_per_minute is not None
+        self._errands: dict[int, dict[int, _Errand]] = {}  # of sessions that have a deadline
+        self._wakes_at = -1
+
+    def play(self, session: Session) -> None:
+        """Start `session`; run the environment to drive it to its end."""
+        if session.deadline is not None:
+            self._errands[id(session)] = {}
+            # One nanosecond later, so that what arrives exactly at the deadline is in time.
+            self._after(session.deadline + 1 - self.now, self._expire, session)
+        self._carry(session, session.start(self.now))
+        self._serve()
+
+    @property
+    def now(self) -> int:
+        """Nanoseconds since the start."""
+        return self.env.now  # type: ignore[return-value]  # int, because every delay is one
+
+    def _after(self, delay: int, callback: Callable[[Any], None], value: object) -> None:
+        event = self.env.timeout(delay, value)
+        event.callbacks.append(callback)
+
+    def _carry(self, session: Session, tickets: Sequence[Ticket]) -> None:
+        """Queue each ticket when it is sent."""
+        now = self.now
+        errands = self._errands.get(id(session)) if self._errands else None
+        for ticket in tickets:
+            errand = _Errand(session, ticket)
+            if errands is not None:
+                errands[ticket.number] = errand
+            if ticket.sent_at > now:
+                self._after(ticket.sent_at - now, self._arrive, errand)
+            else:
+                self._join(errand)
+
+    def _arrive(self, event: simpy.Event) -> None:
+        errand: _Errand = event.value
+        if not errand.dropped:
+            self._join(errand)
+            self._serve()
+
+    def _join(self, errand: _Errand) -> None:
+        tokens = 0
+        if self._paced:
+            quote = errand.session.world.quote(errand.ticket.request)
+            tokens = quote.prompt_tokens + quote.completion_tokens
+        errand.place = self.gate.join(errand, tokens)
+
+    def _serve(self) -> None:
+        """Start whatever may start now."""
+        gate, now = self.gate, self.now
+        while (errand := gate.admit(now)) is not None:
+            errand.reply = reply = errand.session.world.reply(errand.ticket, now)
+            self._after(reply.nanoseconds, self._answered, errand)
+        if self._paced:
+            opens_at = gate.opens_at()
+            if opens_at is not None and opens_at != self._wakes_at:
+                self._wakes_at = opens_at
+                self._after(opens_at - now, self._wake, None)
+
+    def _wake(self, event: simpy.Event) -> None:
+        self._serve()
+
+    def _answered(self, event: simpy.Event) -> None:
+        errand: _Errand = event.value
+        self.gate.done()
+        if not errand.dropped:
+            self._settle(errand)
+        self._serve()
+
+    def _settle(self, errand: _Errand) -> None:
+        session, ticket, reply = errand.session, errand.ticket, errand.reply
+        if self._errands and (errands := self._errands.get(id(session))) is not None:
+            del errands[ticket.number]
+        if reply is not None:
+            self._carry(session, session.settle(ticket, reply, self.now))
+        else:
+            self._carry(session, session.withdraw(ticket, self.now))
+
+    def _expire(self, event: simpy.Event) -> None:
+        """The seconds of a session ran out: drop what is being served, withdraw what waits."""
+        session: Session = event.value
+        for errand in list(self._errands[id(session)].values()):
+            errand.dropped = True
+            if errand.reply is None and errand.place is not None:
+                self.gate.leave(errand.place)
+            self._settle(errand)
+        self._serve()
+
+
+def play(sessions: Sequence[Session], limits: Limits) -> int:
+    """Drive `sessions` to their ends against one service; the nanoseconds that took.
+
+    Raises:
+        RuntimeError: if a session still waits when nothing more can happen (a bug here).
+    """
+    env = simpy.Environment(initial_time=0)
+    clerk = Clerk(env, limits)
+    with _patient_collector():
+        for session in sessions:
+            clerk.play(session)
+        env.run()
+    for session in sessions:
+        if session.ended_at is None:
+            raise RuntimeError(f"{session.agent} still waits for {session.open_tickets}")
+    return max((session.ended_at or 0 for session in sessions), default=0)
+
+
+@contextmanager
+def _patient_collector() -> Iterator[None]:
+    """Look for garbage cycles rarely: a trace is millions of live tuples and no cycles."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 1_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

@@ -1,0 +1,199 @@
+"""The conversation between an agent and the world: what may be asked, what is answered.
+
+An agent is a generator. It yields requests and is resumed with answers; it performs
+no input or output, reads no clock and draws no unseeded randomness, so whoever drives
+it chooses whether time is virtual, real, or absent.
+
+>>> def first_guess(task: Task) -> Plan[str]:
+...     seen = yield from Evaluate("Answer briefly.")
+...     return "Answer briefly." if seen.score > 0.5 else "Think step by step."
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Flag, auto
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+
+from sandbox.budget import Budget
+from sandbox.errors import AnswerFailed, BudgetExhausted
+from sandbox.spaces import Candidate, Space
+
+A_co = TypeVar("A_co", covariant=True)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[A_co]):
+    """Something an agent asks for. ``answer = yield from request`` is fully typed."""
+
+    def __iter__(self) -> Generator[Request[Any], Any, A_co]:
+        answer: A_co = yield self
+        return answer
+
+    __await__ = __iter__  # a forgotten `yield from` is then mypy's unused-awaitable
+
+    def key(self) -> bytes:
+        """What is asked, as bytes that no other request shares."""
+        return repr(self).encode("utf-8", "surrogatepass")
+
+
+class RowResult(NamedTuple):
+    """What became of one row of the dev split."""
+
+    row: int
+    score: float
+
+
+class Observation(NamedTuple):
+    """A score in the task's range, as noisy as the world makes it."""
+
+    score: float
+    rows: tuple[RowResult, ...] = ()
+    """One result a row, where the world scores rows one by one."""
+
+
+class Completion(NamedTuple):
+    """What the black box wrote: `n` texts."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate(Request[Observation]):
+    """Score `candidate` on the hidden task."""
+
+    candidate: Candidate
+    rows: tuple[int, ...] | None = None
+    """A minibatch of dev rows; None means all of them."""
+
+    def key(self) -> bytes:
+        """See `Request.key`."""
+        candidate = self.candidate
+        if isinstance(candidate, str):
+            body = b"t" + candidate.encode("utf-8", "surrogatepass")
+        else:
+            body = b"p" + struct.pack(f"<{len(candidate)}d", *candidate)
+        # The candidate's length comes last, so that text cannot imitate the rows.
+        rows = b"" if self.rows is None else struct.pack(f"<{len(self.rows)}q", *self.rows) + b"r"
+        return body + rows + len(body).to_bytes(8, "little")
+
+
+@dataclass(frozen=True, slots=True)
+class Complete(Request[Completion]):
+    """Let the black box continue a prompt, or answer a list of (role, text) messages."""
+
+    prompt: str | tuple[tuple[str, str], ...]
+    n: int = 1
+    temperature: float = 1.0
+    max_tokens: int = 256
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recommend(Request[None]):
+    """Name the candidate the agent would hand in if it were stopped now. Free."""
+
+    candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Gather(Request[tuple[A_co | AnswerFailed, ...]]):
+    """Several requests at once: all are admitted or none, answers come in order.
+
+    A member that failed for good is answered by its `AnswerFailed`; the others keep
+    the answers that were paid for.
+    """
+
+    requests: tuple[Request[A_co], ...]
+
+
+Plan: TypeAlias = Generator[Request[Any], Any, T]
+
+
+def gather(requests: Iterable[Request[T]]) -> Plan[tuple[T | AnswerFailed, ...]]:
+    """Ask several things at once: ``answers = yield from gather(...)``."""
+    return (yield from Gather(tuple(requests)))
+
+
+def affordable(requests: Sequence[Request[T]]) -> Plan[tuple[T | AnswerFailed, ...]]:
+    """Ask several things at once, or as many of them, in order, as the budget covers.
+
+    Raises:
+        BudgetExhausted: if it does not cover the first one, or `requests` is empty.
+    """
+    try:
+        return (yield from gather(requests))
+    except BudgetExhausted as refusal:
+        answers: tuple[T | AnswerFailed, ...] = ()
+        for request in requests if len(requests) > 1 else ():
+            try:
+                answers += yield from gather([request])
+            except BudgetExhausted:
+                break
+        if not answers:
+            raise refusal from None
+        return answers
+
+
+class Needs(Flag):
+    """What an agent needs: one of the spaces it names, and everything else it names."""
+
+    POOL = auto()
+    TEXT = auto()
+    BOX = auto()
+    WHITE_BOX = auto()
+    COMPLETIONS = auto()
+
+    ANY_SPACE = POOL | TEXT | BOX
+
+
+class Asides(NamedTuple):
+    """What else a world lends besides scores."""
+
+    completions: bool = False
+    white_box: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """All that an agent is told."""
+
+    description: str
+    space: Space
+    budget: Budget
+    demos: tuple[tuple[str, str], ...] = ()
+    """Worked examples: (input, output)."""
+    dev_rows: int = 0
+    """How many rows an evaluation scores; 0 means that there are no rows."""
+    score_range: tuple[float, float] = (0.0, 1.0)
+    lends: Asides = Asides()
+
+
+class Agent(Protocol):
+    """A prompt optimizer: a name, its needs, and a plan that returns the recommendation."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def needs(self) -> Needs: ...
+
+    def plan(self, task: Task, rng: np.random.Generator) -> Plan[Candidate]: ...
+
+
+def unmet(agent: Agent, task: Task) -> str | None:
+    """Why `agent` cannot play `task`, or None if it can."""
+    space = {"pool": Needs.POOL, "text": Needs.TEXT, "box": Needs.BOX}[task.space.kind]
+    if not agent.needs & space:
+        plays = [need.name.lower() for need in Needs.ANY_SPACE if need in agent.needs and need.name]
+        return f"{agent.name} plays on {' or '.join(plays) or 'nothing'}, and this is {task.space}"
+    if Needs.COMPLETIONS in agent.needs and not task.lends.completions:
+        return f"{agent.name} needs a black box that writes completions, and this one only scores"
+    if Needs.WHITE_BOX in agent.needs and task.lends.white_box is None:
+        return f"{agent.name} needs a white-box model, and none is lent here"
+    return None
