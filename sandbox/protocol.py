@@ -116,7 +116,7 @@ Plan: TypeAlias = Generator[Request[Any], Any, T]
 
 
 def gather(requests: Iterable[Request[T]]) -> Plan[tuple[T | AnswerFailed, ...]]:
-    """Ask several things at once: ``answers = yield from gather(...)``."""
+    """Ask several things at once: all are admitted or none."""
     return (yield from Gather(tuple(requests)))
 
 
@@ -159,6 +159,9 @@ class Asides(NamedTuple):
     white_box: Any = None
 
 
+NOTHING = Asides()
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """All that an agent is told."""
@@ -171,7 +174,7 @@ class Task:
     dev_rows: int = 0
     """How many rows an evaluation scores; 0 means that there are no rows."""
     score_range: tuple[float, float] = (0.0, 1.0)
-    lends: Asides = Asides()
+    lends: Asides = NOTHING
 
 
 class Agent(Protocol):

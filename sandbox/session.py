@@ -207,7 +207,7 @@ class Session:
     def _admit(self, request: object, now: int) -> list[Ticket]:
         """Quote and reserve; open a ticket for each request, or refuse them all."""
         self._batch = isinstance(request, Gather)
-        leaves = request.requests if isinstance(request, Gather) else (request,)
+        leaves: tuple[Any, ...] = request.requests if isinstance(request, Gather) else (request,)
         for leaf in leaves:
             self._check(leaf)
         self.ledger.pass_time(now)

@@ -74,7 +74,7 @@ class Clerk:
             else:
                 self._join(errand)
 
-    def _arrive(self, event: simpy.Event) -> None:
+    def _arrive(self, event: Any) -> None:
         errand: _Errand = event.value
         if not errand.dropped:
             self._join(errand)
@@ -99,10 +99,10 @@ class Clerk:
                 self._wakes_at = opens_at
                 self._after(opens_at - now, self._wake, None)
 
-    def _wake(self, event: simpy.Event) -> None:
+    def _wake(self, event: Any) -> None:
         self._serve()
 
-    def _answered(self, event: simpy.Event) -> None:
+    def _answered(self, event: Any) -> None:
         errand: _Errand = event.value
         self.gate.done()
         if not errand.dropped:
@@ -118,7 +118,7 @@ class Clerk:
         else:
             self._carry(session, session.withdraw(ticket, self.now))
 
-    def _expire(self, event: simpy.Event) -> None:
+    def _expire(self, event: Any) -> None:
         """The seconds of a session ran out: drop what is being served, withdraw what waits."""
         session: Session = event.value
         for errand in list(self._errands[id(session)].values()):
