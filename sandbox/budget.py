@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import NamedTuple, NewType, TypeAlias
 
 from sandbox.errors import BudgetExhausted, QuoteExceeded, UsageError, nearest
@@ -126,15 +127,13 @@ def _limit(currency: str, amount: str | float) -> int:
         raise UsageError(f"budget {currency}={amount}: not a finite number")
     if value <= 0:
         raise UsageError(f"budget {currency}={amount}: nothing could be asked; give a positive amount")
-    exact = value * UNITS[currency]
-    if exact != exact.to_integral_value():
-        least = "1" if UNITS[currency] == 1 else f"1e-{len(str(UNITS[currency])) - 1}"
-        raise UsageError(f"budget {currency}={amount}: the smallest step is {least}")
-    if exact > _LARGEST:
-        raise UsageError(
-            f"budget {currency}={amount}: above {in_units(currency, _LARGEST)}; leave it out for no limit"
-        )
-    return int(exact)
+    # Compared first, computed after: 1e999999999 as a fraction would fill the memory.
+    most, least = in_units(currency, _LARGEST), Decimal(1) / UNITS[currency]
+    if value > Decimal(most):
+        raise UsageError(f"budget {currency}={amount}: above {most}; leave it out for no limit")
+    if value < least or Fraction(value) % Fraction(least):
+        raise UsageError(f"budget {currency}={amount}: the smallest step is {str(least).lower()}")
+    return int(Fraction(value) / Fraction(least))
 
 
 def in_units(currency: str, amount: int) -> str:
@@ -187,7 +186,7 @@ class Ledger:
 
         Raises:
             BudgetExhausted: if any limited currency cannot cover their sum.
-            ValueError: if a quote is negative in some currency.
+            ValueError: if a quote is negative in some currency, or asks for time.
         """
         spent, reserved = self._spent, self._reserved
         alone = quotes[0] if len(quotes) == 1 else None
@@ -226,6 +225,8 @@ class Ledger:
         """The currencies in which `quote` is not zero."""
         if min(quote) < 0:
             raise ValueError(f"a negative quote: {quote}")
+        if quote.seconds:
+            raise ValueError(f"only the clock spends seconds: {quote}")
         if len(self._known) > 10_000:
             self._known.clear()
         parts = self._known[quote] = tuple([(i, amount) for i, amount in enumerate(quote) if amount])

@@ -38,7 +38,7 @@ class Request(Generic[A_co]):
     __await__ = __iter__  # a forgotten `yield from` is then mypy's unused-awaitable
 
     def key(self) -> bytes:
-        """What is asked, as bytes that no other request shares."""
+        """What is asked, as bytes that equal requests share, and no others."""
         return repr(self).encode("utf-8", "surrogatepass")
 
 
@@ -76,8 +76,8 @@ class Evaluate(Request[Observation]):
         candidate = self.candidate
         if isinstance(candidate, str):
             body = b"t" + candidate.encode("utf-8", "surrogatepass")
-        else:
-            body = b"p" + struct.pack(f"<{len(candidate)}d", *candidate)
+        else:  # adding 0.0 turns -0.0, which equals 0.0, into it
+            body = b"p" + struct.pack(f"<{len(candidate)}d", *[x + 0.0 for x in candidate])
         # The candidate's length comes last, so that text cannot imitate the rows.
         rows = b"" if self.rows is None else struct.pack(f"<{len(self.rows)}q", *self.rows) + b"r"
         return body + rows + len(body).to_bytes(8, "little")
@@ -92,6 +92,11 @@ class Complete(Request[Completion]):
     temperature: float = 1.0
     max_tokens: int = 256
     stop: tuple[str, ...] = ()
+
+    def key(self) -> bytes:
+        """See `Request.key`; equal requests share it, also temperature=1 and temperature=1.0."""
+        asked = (self.prompt, int(self.n), self.temperature + 0.0, int(self.max_tokens), self.stop)
+        return repr(asked).encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ def affordable(requests: Sequence[Request[T]]) -> Plan[tuple[T | AnswerFailed, .
     """Ask several things at once, or as many of them, in order, as the budget covers.
 
     Raises:
-        BudgetExhausted: if it does not cover the first one, or `requests` is empty.
+        BudgetExhausted: if it does not cover the first one.
     """
     try:
         return (yield from gather(requests))

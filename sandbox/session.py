@@ -20,13 +20,12 @@ ask nothing more. An answer that arrives exactly at the deadline is in time.
 
 from __future__ import annotations
 
-from pathlib import PurePath
-from traceback import extract_tb
 from typing import Any, Protocol
 
 from sandbox.budget import FREE, Cost, Ledger, Meter, Reservation
-from sandbox.errors import AgentCrashed, AgentError, AnswerFailed, BudgetExhausted, ProtocolError
-from sandbox.protocol import Complete, Evaluate, Gather, Plan, Recommend, Request, Task
+from sandbox.errors import AgentError, AnswerFailed, BudgetExhausted, ProtocolError
+from sandbox.manners import AGENTS_OWN, check_question, check_recommendation, crash, message, short
+from sandbox.protocol import Gather, Plan, Recommend, Request, Task
 from sandbox.spaces import Candidate
 from sandbox.trace import Fate, Recommendation, Record, Reply, Ticket, Trace
 
@@ -37,7 +36,7 @@ MOST_IDLE = 10_000
 MOST_REQUESTS = 2_000_000
 """Requests after which an agent is stopped that no limit stops."""
 
-_TOO_LATE = AnswerFailed("late", "the seconds ran out before the answer came")
+_LATE = ("late", "the seconds ran out before the answer came")
 
 
 class World(Protocol):
@@ -49,6 +48,10 @@ class World(Protocol):
 
     def reply(self, ticket: Ticket, now: int) -> Reply:
         """Answer an attempt that starts to be served at `now` nanoseconds."""
+        ...
+
+    def tokens(self, request: Request[Any]) -> int:
+        """How many tokens one attempt counts against the service's tokens per minute."""
         ...
 
 
@@ -125,27 +128,36 @@ class Session:
         self.ledger.settle(key, charge)
         if late:
             self._record(Record(ticket, Fate.LATE, answer, charge, reply.truth, now))
-            answer = _TOO_LATE
-        else:
-            fate = Fate.FAILED if isinstance(answer, AnswerFailed) else Fate.ANSWERED
-            self._record(Record(ticket, fate, answer, charge, reply.truth, now))
+            return self._miss(number, now)
+        if isinstance(answer, AnswerFailed):
+            self._record(Record(ticket, Fate.FAILED, answer, charge, reply.truth, now))
+            # The agent gets its own copy: an error that is raised drags the agent's frames along.
+            return self._close_ticket(number, AnswerFailed(*answer.args), now)
+        self._record(Record(ticket, Fate.ANSWERED, answer, charge, reply.truth, now))
         return self._close_ticket(number, answer, now)
 
     def withdraw(self, ticket: Ticket, now: int) -> list[Ticket]:
-        """The seconds ran out before `ticket` was served; the tickets to carry next."""
-        _, key = self._open[ticket.number]
+        """The seconds ran out before `ticket` was served; the tickets to carry next.
+
+        Raises:
+            KeyError: if the ticket is not open.
+        """
+        opened, key = self._open[ticket.number]
+        if opened is not ticket:
+            raise KeyError(f"attempt {ticket.attempt} of ticket {ticket.number} is not open")
         self.ledger.release(key)
         self.ledger.pass_time(now)
-        self._record(Record(ticket, Fate.WITHDRAWN, _TOO_LATE, FREE, None, now))
-        return self._close_ticket(ticket.number, _TOO_LATE, now)
+        self._record(Record(ticket, Fate.WITHDRAWN, AnswerFailed(*_LATE), FREE, None, now))
+        return self._miss(ticket.number, now)
 
     def close(self) -> None:
         """Abandon the agent: its `finally` blocks run, its reservations are given back."""
         try:
             if hasattr(self._plan, "close"):
                 self._plan.close()
-        except RuntimeError as exc:  # it yielded while it was being closed
-            self.failure = self.failure or ProtocolError(f"{self.agent} does not stop when closed: {exc}")
+        except AGENTS_OWN as exc:  # it yielded, or raised something else, while it was being closed
+            what = f"{self.agent} does not stop when it is closed: {message(exc)}"
+            self.failure = self.failure or ProtocolError(what)
         finally:
             for _, key in self._open.values():
                 self.ledger.release(key)
@@ -155,11 +167,16 @@ class Session:
     def _record(self, record: Record) -> None:
         self.trace.records.append(record)
 
+    def _miss(self, number: int, now: int) -> list[Ticket]:
+        """Tell the agent that the answer comes too late for it."""
+        answer = AnswerFailed(*_LATE) if self._batch else BudgetExhausted("seconds", 0, 0)
+        return self._close_ticket(number, answer, now)
+
     def _close_ticket(self, number: int, answer: Any, now: int) -> list[Ticket]:
         """Keep one answer; resume the plan when it was the last."""
         del self._open[number]
         if not self._batch:
-            return self._resume(BudgetExhausted("seconds", 0, 0) if answer is _TOO_LATE else answer, now)
+            return self._resume(answer, now)
         self._answers[number] = answer
         if self._open:
             return []
@@ -178,15 +195,15 @@ class Session:
                 return self._finish(stop.value, self._local_work(now))
             except BudgetExhausted:
                 return self._finish(None, self._local_work(now))
-            except Exception as exc:
-                return self._fail(_crash(exc), self._local_work(now))
+            except AGENTS_OWN as exc:
+                return self._fail(crash(exc), self._local_work(now))
             if self._meter is not None:
                 now = self._local_work(now)
             try:
                 if isinstance(request, Recommend):
                     self._recommend(request.candidate, now)
                     answer = None
-                elif isinstance(request, Gather) and not request.requests:
+                elif isinstance(request, Gather) and request.requests == ():
                     answer = ()
                 else:
                     tickets = self._admit(request, now)
@@ -208,15 +225,15 @@ class Session:
         """Quote and reserve; open a ticket for each request, or refuse them all."""
         self._batch = isinstance(request, Gather)
         leaves: tuple[Any, ...] = request.requests if isinstance(request, Gather) else (request,)
+        if not isinstance(leaves, tuple):
+            raise ProtocolError(f"{self.agent} gathers {short(leaves)}, not a tuple of requests")
         for leaf in leaves:
-            self._check(leaf)
+            check_question(self.agent, self.task, leaf)
+        if self._number + len(leaves) > MOST_REQUESTS:
+            raise ProtocolError(f"{self.agent} made {self._number} requests; no limit of the budget stops it")
         self.ledger.pass_time(now)
         quote = self.world.quote
         keys = self.ledger.reserve([quote(leaf) for leaf in leaves])
-        if self._number + len(leaves) > MOST_REQUESTS:
-            raise ProtocolError(
-                f"{self.agent} made {MOST_REQUESTS} requests; no limit of the budget stops it"
-            )
         tickets = []
         for leaf, reservation in zip(leaves, keys, strict=True):
             what = leaf.key()
@@ -228,40 +245,8 @@ class Session:
             tickets.append(ticket)
         return tickets
 
-    def _check(self, request: object) -> None:
-        """Refuse what no world could answer."""
-        if isinstance(request, Evaluate):
-            if request.candidate not in self.task.space:
-                what = (
-                    f"{self.agent} evaluates {_short(request.candidate)}, which is not in {self.task.space}"
-                )
-                raise ProtocolError(what)
-            if request.rows is not None:
-                self._check_rows(request.rows)
-        elif isinstance(request, Complete):
-            if not self.task.lends.completions:
-                raise ProtocolError(f"{self.agent} asks for a completion, and this black box only scores")
-            if request.n < 1:
-                raise ProtocolError(f"{self.agent} asks for {request.n} completions")
-        elif not isinstance(request, Request):
-            raise ProtocolError(f"{self.agent} yielded {_short(request)}, not a request")
-        else:
-            raise ProtocolError(f"{self.agent} yielded {_short(request)} where only questions may stand")
-
-    def _check_rows(self, rows: tuple[int, ...]) -> None:
-        count = self.task.dev_rows
-        if not isinstance(rows, tuple) or not rows or len(set(rows)) != len(rows):
-            raise ProtocolError(
-                f"{self.agent} asks for rows {_short(rows)}: a tuple of distinct rows, or None"
-            )
-        for row in rows:
-            if not isinstance(row, int) or not 0 <= row < count:
-                raise ProtocolError(f"{self.agent} asks for row {row!r}, and there are {count} dev rows")
-
     def _recommend(self, candidate: Candidate, now: int) -> None:
-        if candidate not in self.task.space:
-            what = f"{self.agent} recommends {_short(candidate)}, which is not in {self.task.space}"
-            raise ProtocolError(what)
+        check_recommendation(self.agent, self.task, candidate)
         if candidate != self.recommendation:
             self.recommendation = candidate
             self.ledger.pass_time(now)
@@ -296,31 +281,10 @@ class Session:
         return self._end(now)
 
     def _end(self, now: int) -> list[Ticket]:
-        self.ledger.pass_time(now)
+        self.ledger.pass_time(self._local_work(now))
         self.ended_at = self.ledger.spent.seconds
         return []
 
 
 _LOCAL: Request[None] = Request()
 """Stands in the trace for work that no request carried."""
-
-
-def _short(value: object, most: int = 80) -> str:
-    """A value as an error message can show it."""
-    try:
-        text = repr(value)
-    except Exception as exc:
-        return f"<{type(value).__name__} whose repr raises {type(exc).__name__}>"
-    return text if len(text) <= most else text[: most - 3] + "..."
-
-
-def _crash(error: Exception) -> AgentCrashed:
-    """An agent's own error, with the innermost place; no path, so that stores compare equal."""
-    frames = extract_tb(error.__traceback__)
-    where = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
-    text = str(error) if not isinstance(error, KeyError) else f"no key {error}"
-    return AgentCrashed(f"{type(error).__name__}: {_short_text(text)}", where)
-
-
-def _short_text(text: str, most: int = 300) -> str:
-    return text if len(text) <= most else text[: most - 3] + "..."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
+from operator import index
 from statistics import NormalDist
 from struct import unpack
 
 import numpy as np
 
-_HALF_STEP = 2.0**-54
+_STEP = 2.0**-52
 normal_quantile: Callable[[float], float] = NormalDist().inv_cdf
 
 
@@ -21,8 +22,14 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
     >>> a == stream(1, "noise", "Be brief.", 0).normal()
     True
     """
-    digest = blake2b(repr((seed, names)).encode(), digest_size=16).digest()
+    digest = blake2b(_label(seed, names), digest_size=16).digest()
     return np.random.default_rng(int.from_bytes(digest, "big"))
+
+
+def _label(seed: int, names: tuple[str | int, ...]) -> bytes:
+    """Seed and names in one spelling: numpy's integers and texts must not open streams of their own."""
+    plain = tuple([str(name) if isinstance(name, str) else int(index(name)) for name in names])
+    return repr((int(index(seed)), plain)).encode()
 
 
 class Uniforms:
@@ -42,14 +49,13 @@ class Uniforms:
         """Give `count` numbers a key, 1 to 8 of them."""
         if not 1 <= count <= 8:
             raise ValueError(f"count={count}: one hash holds 1 to 8 numbers")
-        self._state = blake2b(repr((seed, names)).encode(), digest_size=8 * count)
+        self._state = blake2b(_label(seed, names), digest_size=8 * count)
         self._state.update(b"\0")
         self._format = f"<{count}Q"
 
     def __call__(self, key: bytes) -> tuple[float, ...]:
-        """Uniform numbers in the open interval (0, 1), each with 53 random bits."""
+        """Uniform numbers in the open interval (0, 1), each with 52 random bits."""
         state = self._state.copy()
         state.update(key)
-        return tuple(
-            [((word >> 11) * 2.0 + 1.0) * _HALF_STEP for word in unpack(self._format, state.digest())]
-        )
+        # 52 bits and a half: with 53, the largest word would round to 1, which has no quantile.
+        return tuple([((word >> 12) + 0.5) * _STEP for word in unpack(self._format, state.digest())])

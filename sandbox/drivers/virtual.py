@@ -47,7 +47,8 @@ class Clerk:
         """Start `session`; run the environment to drive it to its end."""
         if session.deadline is not None:
             self._errands[id(session)] = {}
-            # One nanosecond later, so that what arrives exactly at the deadline is in time.
+            # Twice: at the deadline nothing starts any more, but what arrives exactly then is in time.
+            self._after(session.deadline - self.now, self._expire, session)
             self._after(session.deadline + 1 - self.now, self._expire, session)
         self._carry(session, session.start(self.now))
         self._serve()
@@ -83,8 +84,7 @@ class Clerk:
     def _join(self, errand: _Errand) -> None:
         tokens = 0
         if self._paced:
-            quote = errand.session.world.quote(errand.ticket.request)
-            tokens = quote.prompt_tokens + quote.completion_tokens
+            tokens = errand.session.world.tokens(errand.ticket.request)
         errand.place = self.gate.join(errand, tokens)
 
     def _serve(self) -> None:
@@ -119,9 +119,12 @@ class Clerk:
             self._carry(session, session.withdraw(ticket, self.now))
 
     def _expire(self, event: Any) -> None:
-        """The seconds of a session ran out: drop what is being served, withdraw what waits."""
+        """The seconds of a session ran out: withdraw what waits; then drop what is being served."""
         session: Session = event.value
+        over = session.deadline is not None and self.now > session.deadline
         for errand in list(self._errands[id(session)].values()):
+            if errand.reply is not None and not over:
+                continue
             errand.dropped = True
             if errand.reply is None and errand.place is not None:
                 self.gate.leave(errand.place)
@@ -137,13 +140,17 @@ def play(sessions: Sequence[Session], limits: Limits) -> int:
     """
     env = simpy.Environment(initial_time=0)
     clerk = Clerk(env, limits)
-    with _patient_collector():
+    try:
+        with _patient_collector():
+            for session in sessions:
+                clerk.play(session)
+            env.run()
         for session in sessions:
-            clerk.play(session)
-        env.run()
-    for session in sessions:
-        if session.ended_at is None:
-            raise RuntimeError(f"{session.agent} still waits for {session.open_tickets}")
+            if session.ended_at is None:
+                raise RuntimeError(f"{session.agent} still waits for {session.open_tickets}")
+    finally:
+        for session in sessions:
+            session.close()  # nothing to do after a healthy end; no thread and no reservation after a bug
     return max((session.ended_at or 0 for session in sessions), default=0)
 
 

@@ -1,0 +1,233 @@
+"""`sandbox list`, `show`, `replay` and `doctor`: looking at what there is and what was played."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sandbox.errors import AnswerFailed, SandboxError, UsageError, nearest
+from sandbox.protocol import Evaluate, Needs, Observation
+from sandbox.registry import agent_class, agent_table, catalogues, make_agent, scenario_names
+from sandbox.store import Store
+from sandbox.trace import Record
+
+_EXTRAS = {
+    "bo": ("torch", "botorch"),
+    "bridge": ("optuna", "cmaes"),
+    "report": ("matplotlib",),
+    "parquet": ("pyarrow",),
+}
+
+
+def print_list(what: str, as_json: bool) -> None:
+    """Print the names of a section, or of all, each with one line about it."""
+    found: dict[str, dict[str, str]] = {}
+    if what in ("all", "agents"):
+        found["agents"] = _agents()
+    if what in ("all", "scenarios"):
+        found["scenarios"] = dict(scenario_names())
+    if not found or what == "all":
+        for catalogue in catalogues():
+            for name, table in catalogue.parts().items():
+                found[name] = {key: _first_line(value) for key, value in table.items()}
+    if what != "all" and what not in found:
+        sections = ["all", "agents", "scenarios", *found]
+        raise UsageError(f"nothing to list by the name {what!r}: {nearest(what, sections)}")
+    if as_json:
+        click.echo(json.dumps(found if what == "all" else found[what], indent=2))
+        return
+    width = max((len(key) for lines in found.values() for key in lines), default=0)
+    for name, lines in found.items():
+        if what == "all":
+            click.echo(f"{name}:")
+        for key, line in lines.items():
+            click.echo(f"  {key:{width}}  {line}")
+
+
+def _agents() -> dict[str, str]:
+    lines = {}
+    for name in agent_table():
+        try:
+            kind = agent_class(name)
+        except UsageError as exc:
+            lines[name] = str(exc)
+            continue
+        needs = getattr(kind, "needs", None)
+        plays = f" [{_needs(needs)}]" if isinstance(needs, Needs) else ""
+        lines[name] = _first_line(kind) + plays
+    return lines
+
+
+def _needs(needs: Needs) -> str:
+    words = {Needs.POOL: "pool", Needs.TEXT: "text", Needs.BOX: "box"}
+    spaces = "|".join(word for need, word in words.items() if need in needs)
+    others = [
+        word
+        for need, word in ((Needs.WHITE_BOX, "white box"), (Needs.COMPLETIONS, "completions"))
+        if need in needs
+    ]
+    return " + ".join([spaces, *others])
+
+
+def _first_line(thing: Any) -> str:
+    return (thing.__doc__ or "").strip().split("\n")[0]
+
+
+def show_store(path: Path, list_runs: bool, plot: Path | None, as_json: bool) -> None:
+    """Print the leaderboards of a store, or every run of it."""
+    from sandbox.play import draw
+    from sandbox.report import terminal
+    from sandbox.report.summary import as_data, summarise
+
+    with Store(path, create=False) as store:
+        runs = store.runs()
+    if not runs:
+        raise UsageError(f"{path}: holds no runs yet")
+    summaries = summarise(runs)
+    if plot is not None:
+        draw(summaries, runs, plot)
+        click.echo(f"curves: {plot}", err=True)
+    if as_json:
+        click.echo(json.dumps([as_data(summary) for summary in summaries], indent=2))
+        return
+    console = Console()
+    if not list_runs:
+        terminal.show(console, summaries)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("run", "scenario/problem/agent/seed", "truth", "gap", "recommended"):
+        table.add_column(column, justify="right" if column in ("truth", "gap") else "left", no_wrap=True)
+    for run in runs:
+        name = f"{run.scenario}/{run.problem}/{run.agent}/{run.seed}"
+        if run.truth is None:
+            table.add_row(run.key[:10], name, "", "", Text(run.error or "", style="red"))
+        else:
+            table.add_row(
+                run.key[:10], name, f"{run.truth:.3f}", f"{run.gap:.0%}", Text(_one_line(run.recommended, 60))
+            )
+    console.print(table)
+
+
+def show_run(path: Path, name: str, as_json: bool) -> None:
+    """Print one run from its first request to its last."""
+    from sandbox.export import _record_rows, _run_rows  # the same columns as an export
+
+    with Store(path, create=False) as store:
+        run = store.find(name)
+        origin = store.provenance(run.key)
+    if as_json:
+        click.echo(json.dumps({"run": next(_run_rows(run)), "records": list(_record_rows(run))}, indent=2))
+        return
+    console = Console()
+    console.print(
+        Text(
+            f"{run.agent} on {run.scenario}/{run.problem}, seed {run.seed}, budget {run.budget}", style="bold"
+        )
+    )
+    made = ", ".join(f"{package} {version}" for package, version in origin.versions.items())
+    console.print(
+        Text(f"played {origin.played_at} in {origin.cpu_seconds:.2f} CPU-s with {made}", style="dim")
+    )
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("#", "sent", "answered", "seen", "truth", "USD", "asked"):
+        table.add_column(column, justify="left" if column == "asked" else "right", no_wrap=True)
+    for record in run.records:
+        table.add_row(*_timeline(record))
+    console.print(table)
+    if run.error is not None:
+        console.print(Text(f"failed: {run.error}", style="red"))
+    else:
+        console.print(
+            Text(f"recommended (true score {run.truth:.3f}, optimum {run.optimum:.3f}):", style="bold")
+        )
+        console.print(Text(_one_line(run.recommended, 10_000)))
+    if run.caveat:
+        console.print(Text(run.caveat, style="yellow"))
+
+
+def _timeline(record: Record) -> list[str | Text]:
+    ticket, answer = record.ticket, record.answer
+    seen = f"{answer.score:.3f}" if isinstance(answer, Observation) else record.fate.value
+    if isinstance(answer, AnswerFailed):
+        seen = f"{answer.args[0]} ({record.fate.value})"
+    request = ticket.request
+    asked = request.candidate if isinstance(request, Evaluate) else repr(request)
+    return [
+        str(ticket.number) + (f".{ticket.attempt}" if ticket.attempt else ""),
+        f"{ticket.sent_at / 1e9:.2f}",
+        f"{record.answered_at / 1e9:.2f}",
+        seen,
+        "" if record.truth is None else f"{record.truth:.3f}",
+        f"{record.charge.usd / 1e12:.6f}",
+        Text(_one_line(asked, 90)),
+    ]
+
+
+def _one_line(value: Any, most: int) -> str:
+    """A candidate as one line; control characters of untrusted text never reach the terminal."""
+    text = value if isinstance(value, str) else f"({', '.join(f'{x:.4g}' for x in value or ())})"
+    text = "".join(
+        c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def replay_run(path: Path, name: str) -> int:
+    """Rerun an agent on its recorded answers; 0 if it does the same, 1 if not."""
+    from sandbox.budget import Ledger
+    from sandbox.drivers import rerun
+    from sandbox.session import Session
+    from sandbox.streams import stream
+    from sandbox.tournament import load
+
+    with Store(path, create=False) as store:
+        run = store.find(name)
+        origin = store.provenance(run.key)
+    problem = load(origin.source).build(run.problem)
+    agent = make_agent(origin.spec)
+    task = problem.task(run.budget)
+    rng = stream(run.seed, "agent", agent.name, run.scenario, run.problem)
+    session = Session(agent.name, agent.plan(task, rng), task, problem.world(run.seed), Ledger(run.budget))
+    difference = rerun.play(session, run.records)
+    if difference is None and session.recommendation != run.recommended and run.error is None:
+        difference = f"{_one_line(run.recommended, 80)!r} was recommended, now {session.recommendation!r}"
+    if difference is not None:
+        click.echo(f"differs at {difference}")
+        return 1
+    click.echo(f"the same: {len(run.records)} records, and the same recommendation")
+    return 0
+
+
+def examine() -> int:
+    """Print what is installed and what gets in the way; 1 if something does."""
+    problems = 0
+    for extra, packages in _EXTRAS.items():
+        absent = [package for package in packages if importlib.util.find_spec(package) is None]
+        state = (
+            "ok" if not absent else f"missing {', '.join(absent)}: pip install 'instruct-sandbox[{extra}]'"
+        )
+        click.echo(f"  extra {extra:10} {state}")
+    owners = packages_distributions()
+    for package in ("sandbox", "mocks", "agents", "scenarios"):
+        others = sorted(set(owners.get(package, [])) - {"instruct-sandbox"})
+        if others:
+            problems += 1
+            click.echo(
+                f"  package {package!r} is also installed by {', '.join(others)}: use an environment of its own"
+            )
+    for name in agent_table():
+        try:
+            make_agent(name)
+        except SandboxError as exc:
+            problems += 1
+            click.echo(f"  agent {name}: {exc}")
+    click.echo("no problems" if not problems else f"{problems} problems")
+    return 1 if problems else 0

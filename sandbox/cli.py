@@ -1,0 +1,188 @@
+"""The `sandbox` command."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sandbox.errors import SandboxError, UsageError
+
+# Everything heavy is imported inside the commands: `sandbox --help` must be instant.
+
+
+def _reported(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Errors that are a person's become one line and exit code 2; a closed pipe is no error."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except UsageError as exc:
+            click.echo(f"sandbox: {exc}", err=True)
+            sys.exit(2)
+        except SandboxError as exc:
+            click.echo(f"sandbox: {exc}", err=True)
+            sys.exit(1)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(0)
+
+    return run
+
+
+class _Group(click.Group):
+    """Names the nearest command when one is misspelt."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            from sandbox.errors import nearest
+
+            ctx.fail(f"no command {args[0]!r}: {nearest(args[0], self.list_commands(ctx))}")
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="instruct-sandbox", prog_name="sandbox")
+def main() -> None:
+    """A wind tunnel for prompt optimizers: tournaments under a hard budget.
+
+    \b
+    Start here:
+      sandbox run quickstart
+    """
+
+
+@main.command()
+@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@click.option(
+    "--agents", help="Who plays: names, or MODULE:CLASS, with options as in 'ucb(exploration=0.5)'."
+)
+@click.option("--seeds", type=int, help="How often each agent plays each problem.")
+@click.option("--budget", help="Limits, as in evaluations=200,usd=0.5,seconds=600.")
+@click.option(
+    "--data", type=click.Path(), help="Folder or file of measured scores, for scenarios that need it."
+)
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the scenario: problem.model=t0pp"
+)
+@click.option(
+    "--out", type=click.Path(), help="The store; SCENARIO.db if not given. Stored runs are not played again."
+)
+@click.option("--jobs", type=click.IntRange(1), help="Processes; all cores if not given.")
+@click.option("--engine", type=click.Choice(["processes", "inline"]), default="processes", show_default=True)
+@click.option("--plot", type=click.Path(), help="Draw the anytime curves into this .png, .svg or .pdf.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--fresh", is_flag=True, help="Play again what is stored.")
+@click.option("--retry-failed", is_flag=True, help="Play again what failed.")
+@click.option(
+    "--run-limit", default=1800.0, show_default=True, help="Wall seconds after which a run is given up."
+)
+@_reported
+def run(scenarios: tuple[str, ...], **options: Any) -> None:
+    """Play a tournament, or go on with one.
+
+    \b
+    Examples:
+      sandbox run quickstart
+      sandbox run recorded --data DIR --agents random,gp-bo --budget evaluations=100
+      sandbox run my-scenario.toml --agents my_module:MyAgent,random --seeds 50
+    """
+    from sandbox.play import run_tournament
+
+    sys.exit(run_tournament(scenarios, **options))
+
+
+@main.command(name="list")
+@click.argument("what", default="all", metavar="[agents|scenarios|oracles|noises]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_reported
+def list_(what: str, as_json: bool) -> None:
+    """List what there is.
+
+    \b
+    Example:
+      sandbox list agents
+    """
+    from sandbox.browse import print_list
+
+    print_list(what, as_json)
+
+
+@main.command()
+@click.argument("store", type=click.Path())
+@click.argument("name", required=False, metavar="[RUN]")
+@click.option("--runs", is_flag=True, help="List every run.")
+@click.option("--plot", type=click.Path(), help="Draw the anytime curves into this .png, .svg or .pdf.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_reported
+def show(store: str, name: str | None, runs: bool, plot: str | None, as_json: bool) -> None:
+    """Show the leaderboard of a store, or one run of it from its first request to its last.
+
+    \b
+    Examples:
+      sandbox show quickstart.db
+      sandbox show quickstart.db additive/ucb/3
+    """
+    from sandbox.browse import show_run, show_store
+
+    if name is None:
+        show_store(Path(store), runs, None if plot is None else Path(plot), as_json)
+    else:
+        show_run(Path(store), name, as_json)
+
+
+@main.command()
+@click.argument("store", type=click.Path())
+@click.argument("name", metavar="RUN")
+@_reported
+def replay(store: str, name: str) -> None:
+    """Give an agent the recorded answers again, and say whether it still asks the same.
+
+    \b
+    Example:
+      sandbox replay quickstart.db additive/ucb/3
+    """
+    from sandbox.browse import replay_run
+
+    sys.exit(replay_run(Path(store), name))
+
+
+@main.command()
+@click.argument("store", type=click.Path())
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), default="csv", show_default=True
+)
+@click.option("--what", type=click.Choice(["runs", "records", "steps"]), default="runs", show_default=True)
+@click.option("-o", "--output", type=click.Path(), help="The file; standard output if not given.")
+@_reported
+def export(store: str, form: str, what: str, output: str | None) -> None:
+    """Write runs, their records (every request), or their steps (every recommendation) as a table.
+
+    The same results give the same bytes, whenever and wherever they were played.
+
+    \b
+    Example:
+      sandbox export quickstart.db --what records --format parquet -o records.parquet
+    """
+    from sandbox.export import write
+
+    write(Path(store), what, form, None if output is None else Path(output))
+
+
+@main.command()
+@_reported
+def doctor() -> None:
+    """Say what is installed here, what is missing, and what gets in the way."""
+    from sandbox.browse import examine
+
+    sys.exit(examine())
+
+
+if __name__ == "__main__":
+    main()

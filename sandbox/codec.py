@@ -1,0 +1,85 @@
+"""Requests, answers and candidates as JSON, and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sandbox.errors import AnswerFailed
+from sandbox.protocol import Complete, Completion, Evaluate, Observation, Request, RowResult
+from sandbox.spaces import Candidate
+
+
+def dump_candidate(candidate: Candidate) -> str:
+    """A text as a JSON string, a point as a JSON array; floats survive exactly."""
+    return json.dumps(candidate)
+
+
+def load_candidate(text: str) -> Candidate:
+    """The inverse of `dump_candidate`."""
+    value = json.loads(text)
+    return tuple(value) if isinstance(value, list) else str(value)
+
+
+def dump_request(request: Request[Any]) -> str:
+    """A request as a JSON object with its kind."""
+    match request:
+        case Evaluate(candidate, rows):
+            body: dict[str, Any] = {"kind": "evaluate", "candidate": candidate}
+            if rows is not None:
+                body["rows"] = rows
+        case Complete(prompt, n, temperature, max_tokens, stop):
+            body = {
+                "kind": "complete", "prompt": prompt, "n": n, "temperature": temperature,
+                "max_tokens": max_tokens, "stop": stop,
+            }  # fmt: skip
+        case _:
+            body = {"kind": "compute"}
+    return json.dumps(body)
+
+
+def load_request(text: str) -> Request[Any]:
+    """The inverse of `dump_request`; local compute comes back as a bare `Request`."""
+    body = json.loads(text)
+    match body.pop("kind"):
+        case "evaluate":
+            candidate = body["candidate"]
+            rows = body.get("rows")
+            return Evaluate(
+                tuple(candidate) if isinstance(candidate, list) else candidate,
+                None if rows is None else tuple(rows),
+            )
+        case "complete":
+            prompt = body["prompt"]
+            body["prompt"] = prompt if isinstance(prompt, str) else tuple(tuple(turn) for turn in prompt)
+            body["stop"] = tuple(body["stop"])
+            return Complete(**body)
+        case _:
+            return Request()
+
+
+def dump_answer(answer: Any) -> str | None:
+    """An answer as JSON; None for local compute, which has none."""
+    match answer:
+        case None:
+            return None
+        case AnswerFailed():
+            return json.dumps({"failed": list(answer.args)})
+        case Observation(score, rows):
+            return json.dumps({"score": score, "rows": rows} if rows else {"score": score})
+        case Completion(texts):
+            return json.dumps({"texts": texts})
+        case _:
+            raise TypeError(f"no answer of this protocol: {answer!r}")
+
+
+def load_answer(text: str | None) -> Any:
+    """The inverse of `dump_answer`."""
+    if text is None:
+        return None
+    body = json.loads(text)
+    if "failed" in body:
+        return AnswerFailed(*body["failed"])
+    if "texts" in body:
+        return Completion(tuple(body["texts"]))
+    return Observation(body["score"], tuple(RowResult(*row) for row in body.get("rows", ())))

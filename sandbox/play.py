@@ -1,0 +1,201 @@
+"""`sandbox run`: arguments to matches, progress while they are played, the report at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from sandbox.budget import Budget
+from sandbox.errors import UsageError
+from sandbox.registry import split_specs
+from sandbox.report import terminal
+from sandbox.report.summary import Summary, as_data, summarise
+from sandbox.runner import cores, missing, play_missing
+from sandbox.scenario import Source
+from sandbox.store import Store
+from sandbox.tournament import Match, Run, load, matches
+
+_SILENCE = 5.0
+"""Wall seconds between two lines of progress where there is no terminal."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def run_tournament(
+    names: Sequence[str],
+    *,
+    agents: str | None,
+    seeds: int | None,
+    budget: str | None,
+    data: str | None,
+    changes: Sequence[str],
+    out: str | None,
+    jobs: int | None,
+    engine: str,
+    plot: str | None,
+    as_json: bool,
+    fresh: bool,
+    retry_failed: bool,
+    run_limit: float,
+) -> int:
+    """Play what is missing and report; the exit code.
+
+    Raises:
+        UsageError: for anything that cannot be played as asked; nothing is played then.
+    """
+    if seeds is not None and seeds < 1:
+        raise UsageError(f"--seeds {seeds}: at least 1")
+    if not run_limit > 0:
+        raise UsageError(f"--run-limit {run_limit}: a positive number of seconds")
+    limits = Budget.parse(budget) if budget is not None else None
+    console = Console()
+    progress = Console(stderr=True)
+    with progress.status("preparing ...") if progress.is_terminal else nullcontext():
+        wanted = _wanted(names, agents, seeds, limits, data, changes)
+    path = Path(out or (f"{Path(names[0]).stem}.db" if len(names) == 1 else "tournament.db"))
+    keys = [key for match in wanted for key in match.keys]
+    with Store(path) as store:
+        if fresh or retry_failed:
+            store.forget(keys, only_failed=not fresh)
+        todo = missing(store, wanted)
+        _announce(progress, path, len(wanted), len(todo))
+        try:
+            if todo:
+                board = Board(progress, len(todo))
+                with board:
+                    play_missing(
+                        store, wanted, 1 if engine == "inline" else jobs or cores(), run_limit, board.add
+                    )
+        except KeyboardInterrupt:
+            left = len(missing(store, wanted))
+            progress.print(
+                f"interrupted: {len(wanted) - left} of {len(wanted)} matches are in {path}; the same command goes on"
+            )
+            return INTERRUPTED
+        runs = store.runs(keys)
+    summaries = summarise(runs)
+    if as_json:
+        click.echo(json.dumps([as_data(summary) for summary in summaries], indent=2))
+    else:
+        terminal.show(console, summaries)
+        console.print(f"[dim]Every request is in {path}: sandbox show {path}[/dim]")
+    if plot is not None:
+        draw(summaries, runs, Path(plot))
+        progress.print(f"curves: {plot}")
+    return 1 if any(summary.failures for summary in summaries) else 0
+
+
+def _wanted(
+    names: Sequence[str],
+    agents: str | None,
+    seeds: int | None,
+    budget: Budget | None,
+    data: str | None,
+    changes: Sequence[str],
+) -> list[Match]:
+    pairs = []
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not (equals and key):
+            raise UsageError(f"--set {change!r}: write KEY=VALUE, as in problem.model=t0pp")
+        pairs.append((key.strip(), value.strip()))
+    wanted = []
+    for name in names:
+        source = Source(str(Path(name).resolve()) if name.endswith(".toml") else name, data, tuple(pairs))
+        scenario = load(source)
+        specs = split_specs(agents) if agents is not None else list(scenario.agents)
+        if not specs:
+            raise UsageError(f"--agents {agents!r}: name at least one agent; `sandbox list agents`")
+        wanted += matches(scenario, source, specs, seeds or scenario.seeds, budget or scenario.budget)
+    return wanted
+
+
+def draw(summaries: Sequence[Summary], runs: Sequence[Run], path: Path) -> None:
+    """One picture a tournament; the second and later ones get a number in their names."""
+    from sandbox.report import plot
+
+    for number, summary in enumerate(summaries):
+        mine = [run for run in runs if (run.scenario, run.budget, run.digest) == summary.identity]
+        plot.draw(summary, mine, path if number == 0 else path.with_stem(f"{path.stem}-{number + 1}"))
+
+
+def _announce(console: Console, path: Path, total: int, todo: int) -> None:
+    if todo == 0:
+        console.print(f"all {total} matches are in {path} already; --fresh plays them again")
+    elif todo < total:
+        console.print(f"{total - todo} of {total} matches are in {path} already; playing the other {todo}")
+
+
+class Board:
+    """Progress, time left, and who leads, while matches are played."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console = console
+        self._total = total
+        self._done = 0
+        self._gaps: dict[str, list[float]] = defaultdict(list)
+        self._failed = 0
+        self._spoke_at = self._started = time.monotonic()
+        self._bar = Progress(
+            TextColumn("playing"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("matches"),
+            TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._bar.add_task("", total=total)
+        self._live = Live(self._picture(), console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Board:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def add(self, runs: list[Run]) -> None:
+        """Count a match that was stored."""
+        self._done += 1
+        for run in runs:
+            if run.error is not None:
+                self._failed += 1
+                continue
+            self._gaps[run.agent].append(run.gap)
+        self._bar.update(self._task, completed=self._done)
+        if self._console.is_terminal:
+            self._live.update(self._picture())
+        elif time.monotonic() - self._spoke_at >= _SILENCE or self._done == self._total:
+            self._spoke_at = time.monotonic()
+            rate = self._done / max(self._spoke_at - self._started, 1e-9)
+            left = (self._total - self._done) / rate
+            leader = self._standings()[0][0] if self._gaps else "nobody"
+            click.echo(f"{self._done}/{self._total} matches, {left:.0f} s left, {leader} leads", err=True)
+
+    def _standings(self) -> list[tuple[str, int, float]]:
+        means = [(agent, len(gaps), sum(gaps) / len(gaps)) for agent, gaps in self._gaps.items()]
+        return sorted(means, key=lambda row: row[2])
+
+    def _picture(self) -> Group:
+        failed = [f"[red]{self._failed} runs failed[/red]"] if self._failed else []
+        return Group(self._bar, terminal.running(self._standings()), *failed)

@@ -1,0 +1,1 @@
+"""What a tournament showed: tables, sentences and curves."""

@@ -1,0 +1,101 @@
+"""One picture: the anytime curves of a tournament."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sandbox.budget import UNITS
+from sandbox.errors import MissingExtra, UsageError
+from sandbox.report.summary import Summary
+from sandbox.statistics import mean_curve, step_values
+from sandbox.streams import stream
+from sandbox.tournament import Run
+
+# Okabe & Ito's palette: distinguishable with every kind of colour vision.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+_DASHES = ("-", "--", "-.", ":")
+
+
+def draw(summary: Summary, runs: Sequence[Run], path: Path) -> None:
+    """Draw the true score of each agent's recommendation against what it had spent.
+
+    One panel a problem, the mean over seeds with a 95 % band; the format follows the
+    ending of `path` (png, svg, pdf).
+
+    Raises:
+        MissingExtra: if matplotlib is not installed.
+        UsageError: if the ending or the folder is unusable.
+    """
+    try:
+        import matplotlib as mpl
+    except ModuleNotFoundError as exc:
+        raise MissingExtra("--plot", "report") from exc
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise UsageError(f"--plot {path}: the name must end in .png, .svg or .pdf")
+    agents = [standing.agent for standing in summary.standings]
+    if not agents:
+        raise UsageError(f"--plot {path}: there is no agent whose runs all finished")
+    count = len(summary.problems)
+    columns = min(count, 4)
+    rows = -(-count // columns)
+    grid = np.linspace(0.0, summary.horizon, 201)
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(4.2 * columns, 3.2 * rows + 0.9),
+        squeeze=False,
+        sharex=True,
+        layout="constrained",
+    )
+    for i, problem in enumerate(summary.problems):
+        panel = axes[i // columns][i % columns]
+        baseline = 0.0
+        for j, agent in enumerate(agents):
+            mine = [
+                run for run in runs if run.problem == problem and run.agent == agent and run.error is None
+            ]
+            baseline = mine[0].baseline if mine else baseline
+            curves = np.array([_curve(run, summary.axis, grid) for run in mine])[None]
+            band = mean_curve(curves, stream(0, "band", problem) if len(mine) > 1 else None)
+            colour, dash = _COLOURS[j % len(_COLOURS)], _DASHES[j // len(_COLOURS) % len(_DASHES)]
+            panel.plot(grid, band.value, color=colour, linestyle=dash, linewidth=1.8, label=agent)
+            panel.fill_between(grid, band.low, band.high, color=colour, alpha=0.15, linewidth=0)
+        panel.axhline(summary.optima[i], color="#555555", linewidth=0.8, linestyle=(0, (4, 3)))
+        panel.axhline(baseline, color="#bbbbbb", linewidth=0.8, linestyle=(0, (1, 2)))
+        panel.set_title(problem, fontsize=10)
+        panel.set_xlim(0, summary.horizon)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.tick_params(labelsize=8)
+        if i % columns == 0:
+            panel.set_ylabel("true score of the recommendation", fontsize=8)
+        if i + columns >= count:
+            panel.set_xlabel(summary.axis.replace("_", " "), fontsize=9)
+    for i in range(count, rows * columns):
+        axes[i // columns][i % columns].set_visible(False)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=min(len(labels), 6), frameon=False, fontsize=9
+    )
+    figure.suptitle(
+        f"{summary.title}   (dashed: optimum, dotted: blind guess; bands 95 %)", fontsize=9, y=-0.02
+    )
+    try:
+        # No date in the file, so that the same store gives the same bytes.
+        metadata = {"Date": None} if path.suffix.lower() == ".svg" else {}
+        figure.savefig(path, dpi=150, bbox_inches="tight", metadata=metadata)
+    except OSError as exc:
+        raise UsageError(f"--plot {path}: cannot be written: {exc.strerror}") from exc
+    finally:
+        plt.close(figure)
+
+
+def _curve(run: Run, axis: str, grid: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> object:
+    """The true score of the incumbent at each point; a blind guess before the first."""
+    at = [getattr(step.spent, axis) / UNITS[axis] for step in run.steps]
+    return step_values(at, [step.truth for step in run.steps], grid, run.baseline)

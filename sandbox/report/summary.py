@@ -1,0 +1,320 @@
+"""From stored runs to what can be said about them: scores, intervals, verdicts, costs to targets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from sandbox.budget import CURRENCIES, UNITS, Budget
+from sandbox.statistics import (
+    Comparison,
+    Estimate,
+    Reach,
+    all_pairs,
+    mean_score,
+    normalised_regret,
+    reach,
+    step_values,
+    time_to_target,
+)
+from sandbox.streams import stream
+from sandbox.tournament import Run
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+TARGETS = (0.5, 0.9)
+"""Parts of the way from the baseline to the optimum whose cost is reported."""
+_POINTS = 41
+"""Of an anytime curve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One agent over all problems of a tournament."""
+
+    agent: str
+    score: Estimate
+    """Mean final true score of what it recommended."""
+    gap: float
+    """Mean normalised regret: 0 at the optimum, 1 at the baseline."""
+    runs: int
+    reached: tuple[Reach, ...]
+    """Cost to each of `TARGETS`, on the tournament's axis."""
+    dollars: tuple[Reach, ...]
+    """The same in US dollars; empty where nothing is paid."""
+    by_problem: tuple[Estimate, ...]
+    curve: Array
+    """Mean part of the way to the optimum at each point of the axis, shape (points,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One tournament: a scenario under one budget."""
+
+    scenario: str
+    budget: Budget
+    settings: str
+    """Tells tournaments apart that differ in their settings only."""
+    problems: tuple[str, ...]
+    optima: tuple[float, ...]
+    seeds: int
+    axis: str
+    """The currency that curves and targets are drawn against."""
+    horizon: float
+    """The end of the axis, in the units that people write."""
+    grid: Array
+    standings: tuple[Standing, ...]
+    """The best mean first; agents without a failed run only."""
+    failures: dict[str, tuple[int, int, str]]
+    """Of each other agent: failed runs, all runs, and the first reason."""
+    comparisons: tuple[Comparison, ...]
+    caveats: tuple[str, ...]
+    spent: dict[str, float]
+    """Over all runs, in the units that people write."""
+
+    @property
+    def identity(self) -> tuple[str, Budget, str]:
+        """Which runs it speaks of: their scenario, budget and digest."""
+        return self.scenario, self.budget, self.settings
+
+    @property
+    def title(self) -> str:
+        """The scenario and its budget."""
+        return f"{self.scenario}, {self.budget}"
+
+
+def summarise(runs: Iterable[Run], level: float = 0.95, alpha: float = 0.05) -> list[Summary]:
+    """One summary for each tournament that the runs belong to.
+
+    Agents with a failed run are listed apart and not ranked: leaving the failures out
+    would reward failing where it is hard, and a failure has no score.
+    """
+    groups: dict[tuple[str, Budget, str, tuple[str, ...]], list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[run.scenario, run.budget, run.digest, run.rivals].append(run)
+    return [
+        _summarise(group, level, alpha) for _, group in sorted(groups.items(), key=lambda item: repr(item[0]))
+    ]
+
+
+def _summarise(runs: Sequence[Run], level: float, alpha: float) -> Summary:
+    first = runs[0]
+    problems = tuple(dict.fromkeys(run.problem for run in runs))
+    place = {problem: i for i, problem in enumerate(problems)}
+    seeds = sorted({run.seed for run in runs})
+    column = {seed: i for i, seed in enumerate(seeds)}
+    of_problem = {run.problem: run for run in runs}
+    by_agent: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        by_agent[run.agent].append(run)
+    failures = {
+        agent: (len(failed), len(played), failed[0].error or "")
+        for agent, played in by_agent.items()
+        if (failed := [run for run in played if run.error is not None])
+    }
+    judged = {
+        agent: played
+        for agent, played in by_agent.items()
+        if agent not in failures and {run.problem for run in played} == set(problems)
+    }
+    axis = _axis(first.budget)
+    horizon = _horizon(first.budget, axis, judged)
+    grid = np.linspace(0.0, horizon, _POINTS)
+    scores: dict[str, Array] = {}
+    for agent, played in judged.items():
+        scores[agent] = np.full((len(problems), len(seeds)), np.nan)
+        for run in played:
+            scores[agent][place[run.problem], column[run.seed]] = run.truth
+    standings = [
+        _standing(agent, judged[agent], scores[agent], problems, axis, grid, level) for agent in judged
+    ]
+    comparisons: tuple[Comparison, ...] = ()
+    if len(judged) > 1:
+        comparisons = all_pairs(_paired(scores), stream(0, "verdicts", first.scenario), level, alpha)
+    return Summary(
+        scenario=first.scenario,
+        budget=first.budget,
+        settings=first.digest,
+        problems=problems,
+        optima=tuple(of_problem[problem].optimum for problem in problems),
+        seeds=len(seeds),
+        axis=axis,
+        horizon=horizon,
+        grid=grid,
+        standings=tuple(sorted(standings, key=lambda standing: (-standing.score.value, standing.agent))),
+        failures=failures,
+        comparisons=comparisons,
+        caveats=tuple(
+            f"{problem}: {of_problem[problem].caveat}" for problem in problems if of_problem[problem].caveat
+        ),
+        spent={
+            name: total
+            for i, name in enumerate(CURRENCIES)
+            if (total := sum(run.spent[i] for run in runs) / UNITS[name])
+        },
+    )
+
+
+def _paired(scores: dict[str, Array]) -> dict[str, Array]:
+    """Only the cells that every agent has, so that all comparisons speak of the same runs."""
+    present = np.logical_and.reduce([~np.isnan(x) for x in scores.values()])
+    if not present.any(axis=1).all():
+        return scores
+    return {agent: np.where(present, x, np.nan) for agent, x in scores.items()}
+
+
+def _axis(budget: Budget) -> str:
+    """The first limited currency is what curves are drawn against."""
+    return next(iter(budget.limits()))
+
+
+def _horizon(budget: Budget, axis: str, judged: dict[str, list[Run]]) -> float:
+    limit: int = getattr(budget, axis)
+    return limit / UNITS[axis]
+
+
+def _standing(
+    agent: str,
+    runs: Sequence[Run],
+    scores: Array,
+    problems: Sequence[str],
+    axis: str,
+    grid: Array,
+    level: float,
+) -> Standing:
+    way = np.array([1.0 - run.gap for run in runs])
+    curves = []
+    for run in runs:
+        at = [getattr(step.spent, axis) / UNITS[axis] for step in run.steps]
+        values = [1.0 - float(normalised_regret(step.truth, run.optimum, run.baseline)) for step in run.steps]
+        curves.append(step_values(at, values, grid, 0.0))
+    by_problem = []
+    for i, problem in enumerate(problems):
+        by_problem.append(mean_score(scores[i : i + 1], stream(0, "interval", problem), level))
+    paid = max(run.spent.usd for run in runs) / UNITS["usd"]
+    return Standing(
+        agent=agent,
+        score=mean_score(scores, stream(0, "interval"), level),
+        gap=float(1.0 - way.mean()),
+        runs=len(runs),
+        reached=tuple(_reach(runs, part, axis, grid[-1]) for part in TARGETS),
+        dollars=tuple(_reach(runs, part, "usd", paid) for part in TARGETS) if paid else (),
+        by_problem=tuple(by_problem),
+        curve=np.mean(curves, axis=0),
+    )
+
+
+def _reach(runs: Sequence[Run], part: float, axis: str, horizon: float) -> Reach:
+    """Cost until the recommendation was first that good; a run that never got there is censored."""
+    costs, hits = [], []
+    for run in runs:
+        target = run.baseline + part * (run.optimum - run.baseline)
+        at = [getattr(step.spent, axis) / UNITS[axis] for step in run.steps]
+        spent = max(getattr(run.spent, axis) / UNITS[axis], at[-1] if at else 0.0)
+        cost, hit = time_to_target(at, [step.truth for step in run.steps], target, spent)
+        costs.append(cost)
+        hits.append(hit)
+    return reach(costs, hits, horizon, stream(0, "reach", axis))
+
+
+def sentences(summary: Summary) -> list[str]:
+    """Who beat whom, and what is undecided, in plain words."""
+    ranked = [standing.agent for standing in summary.standings]
+    if not ranked:
+        return ["No agent finished all of its runs, so there is nothing to compare."]
+    if len(ranked) == 1:
+        return [f"Only {ranked[0]} can be judged, so there is nothing to compare."]
+    beats: dict[str, list[str]] = {agent: [] for agent in ranked}
+    open_pairs: list[tuple[str, str]] = []
+    for comparison in summary.comparisons:
+        if comparison.verdict == "a beats b":
+            beats[comparison.a].append(comparison.b)
+        elif comparison.verdict == "b beats a":
+            beats[comparison.b].append(comparison.a)
+        else:
+            open_pairs.append((comparison.a, comparison.b))
+    place = {agent: i for i, agent in enumerate(ranked)}
+    found = []
+    for agent in ranked:
+        if beats[agent]:
+            found.append(f"{agent} beats {_listed(sorted(beats[agent], key=place.__getitem__))}.")
+    if open_pairs:
+        pairs = [" and ".join(sorted(pair, key=place.__getitem__)) for pair in open_pairs]
+        pairs.sort()
+        if len(open_pairs) == len(summary.comparisons):
+            found.append(f"Nothing is decided between {_listed(ranked)}: more seeds would be needed.")
+        else:
+            found.append(f"Undecided: {'; '.join(pairs)}.")
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def as_data(summary: Summary) -> dict[str, Any]:
+    """What a script would read; NaN becomes None, since JSON has none."""
+    return {
+        "scenario": summary.scenario,
+        "budget": str(summary.budget),
+        "settings": summary.settings,
+        "problems": list(summary.problems),
+        "seeds": summary.seeds,
+        "leaderboard": [
+            {
+                "agent": standing.agent,
+                "score": _estimate(standing.score),
+                "gap": standing.gap,
+                "runs": standing.runs,
+                "by_problem": {
+                    problem: _estimate(estimate)
+                    for problem, estimate in zip(summary.problems, standing.by_problem, strict=True)
+                },
+                "cost_to_target": [
+                    {
+                        "target": part,
+                        "currency": currency,
+                        "median": reached.median,
+                        "reached": reached.reached,
+                        "runs": reached.runs,
+                        "expected": _finite(reached.expected_running_time),
+                    }
+                    for currency, found in ((summary.axis, standing.reached), ("usd", standing.dollars))
+                    for part, reached in zip(TARGETS, found, strict=False)
+                ],
+            }
+            for standing in summary.standings
+        ],
+        "comparisons": [
+            {
+                "a": pair.a,
+                "b": pair.b,
+                "difference": _estimate(pair.difference),
+                "p": pair.p,
+                "p_adjusted": pair.p_adjusted,
+                "win_rate": pair.win_rate,
+                "verdict": pair.verdict,
+            }
+            for pair in summary.comparisons
+        ],
+        "failures": {
+            agent: {"failed": failed, "runs": total, "first": why}
+            for agent, (failed, total, why) in summary.failures.items()
+        },
+        "sentences": sentences(summary),
+        "caveats": list(summary.caveats),
+        "spent": summary.spent,
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, float | None]:
+    return {"value": estimate.value, "low": _finite(estimate.low), "high": _finite(estimate.high)}
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None

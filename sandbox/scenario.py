@@ -1,0 +1,91 @@
+"""What a tournament is played on: a scenario, its problems, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sandbox.budget import Budget
+from sandbox.limits import Limits
+from sandbox.protocol import Asides, Evaluate, Task
+from sandbox.session import World
+from sandbox.spaces import Box, Candidate, FreeText, Pool, Space
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One task to optimize, and the referee's knowledge about it."""
+
+    name: str
+    description: str
+    space: Space
+    optimum: float
+    """The best truth there is, or the best known."""
+    baseline: float
+    """The truth of a blind guess; regret is measured from the optimum down to it."""
+    truth: Callable[[Candidate], float]
+    """The noiseless score, for the referee alone."""
+    world: Callable[[int], World]
+    """A world with the luck of a seed."""
+    limits: Limits = field(default_factory=Limits)
+    """Of the service that the world's answers come from."""
+    demos: tuple[tuple[str, str], ...] = ()
+    dev_rows: int = 0
+    score_range: tuple[float, float] = (0.0, 1.0)
+    lends: Asides = field(default_factory=Asides)
+    caveat: str = ""
+    """What everybody who reads a result must know, such as a surrogate's fidelity."""
+
+    def task(self, budget: Budget) -> Task:
+        """What an agent is told."""
+        return Task(
+            description=self.description,
+            space=self.space,
+            budget=budget,
+            demos=self.demos,
+            dev_rows=self.dev_rows,
+            score_range=self.score_range,
+            lends=self.lends,
+        )
+
+    def endless(self, budget: Budget) -> bool:
+        """Whether evaluations cost nothing of what `budget` limits, not even time."""
+        probe: Candidate
+        match self.space:
+            case Pool(texts=texts) | FreeText(seeds=texts):
+                probe = texts[0]
+            case Box(lower=lower):
+                probe = lower
+        quote = self.world(0).quote(Evaluate(probe))
+        return not any(getattr(quote, name) for name in budget.limits()) and budget.seconds is None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Enough to build a scenario again in another process."""
+
+    name: str
+    """A name of the catalogue, or a path to a TOML file."""
+    data: str | None = None
+    """Folder or file of measured scores."""
+    changes: tuple[tuple[str, str], ...] = ()
+    """What differs from the file: (dotted key, value as TOML)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Problems, and who plays them by default, how often, under what budget."""
+
+    name: str
+    description: str
+    agents: tuple[str, ...]
+    seeds: int
+    budget: Budget
+    problems: tuple[str, ...]
+    """Names, in the order in which they are reported."""
+    build: Callable[[str], Problem]
+    """Makes a problem from its name; may be slow, and is asked once a process."""
+    digest: str
+    """Changes whenever a result could change: the settings, and the bytes of the data."""
+    shared: bool = False
+    """Whether all agents of a seed play at the same time against one service."""

@@ -1,0 +1,41 @@
+"""Who meets whom, in which world, under what budget: the catalogue of TOML files."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox.scenario import Scenario, Source
+
+_FOLDER = Path(__file__).parent
+
+
+class Catalogue:
+    """The TOML files of this folder, and any file that a person names."""
+
+    def names(self) -> list[str]:
+        """Of the scenarios that come with the package."""
+        return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+
+    def about(self, name: str) -> str:
+        """The description in the file; nothing else is read."""
+        with (_FOLDER / f"{name}.toml").open("rb") as file:
+            return str(tomllib.load(file)["description"])
+
+    def load(self, source: Source) -> Scenario:
+        """See `scenarios.build.load`."""
+        from scenarios.build import load
+
+        return load(source, _FOLDER)
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """See `sandbox.registry.Catalogue`."""
+        from mocks.landscape import ORACLES
+        from mocks.noise import NOISES
+
+        return {"oracles": dict(ORACLES), "noises": dict(NOISES)}
+
+
+CATALOGUE = Catalogue()

@@ -1,0 +1,255 @@
+"""Turns a scenario file into problems that can be played."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from mocks.landscape import ORACLES
+from mocks.noise import NOISES, Noise
+from mocks.oracle import Oracle
+from mocks.recorded import RecordedOracle, Table, load_folder
+from mocks.service import Faults, Latency, Prices, Retry, Service
+from mocks.surrogate import SurrogateOracle
+from mocks.world import OracleWorld, Tokens
+from sandbox.budget import Budget
+from sandbox.errors import ScenarioError, nearest
+from sandbox.limits import Limits
+from sandbox.scenario import Problem, Scenario, Source
+from sandbox.session import World
+from scenarios.schema import (
+    LandscapeProblem,
+    RecordedProblems,
+    ScenarioFile,
+    ServiceTable,
+    SurrogateProblems,
+)
+
+T = TypeVar("T")
+_SERVICE_PARTS: dict[str, type[Any]] = {
+    "latency": Latency,
+    "limits": Limits,
+    "prices": Prices,
+    "faults": Faults,
+    "retry": Retry,
+}
+
+
+def load(source: Source, folder: Path) -> Scenario:
+    """Read, check and build the scenario that `source` names.
+
+    Raises:
+        ScenarioError: naming the file, the key and what is wrong with it.
+        DataError: if the scenario's data cannot be used.
+    """
+    path = _find(source.name, folder)
+    file = _read(path, source.changes)
+    name = path.stem
+    tables: dict[str, Table] = {}
+    if any(not isinstance(entry, LandscapeProblem) for entry in file.problem):
+        if source.data is None:
+            what = f"{file.data.what}; {file.data.where}" if file.data else "tables of measured scores"
+            raise ScenarioError(f"{name} needs data: {what}. Say where it is with --data PATH")
+        tables = {table.name: table for table in load_folder(source.data)}
+    builders: dict[str, Callable[[], Problem]] = {}
+    for number, entry in enumerate(file.problem):
+        where = f"{path.name}: problem {number + 1}"
+        found: dict[str, Callable[[], Problem]] = {}
+        if isinstance(entry, LandscapeProblem):
+            found[entry.name or entry.oracle] = partial(_landscape, entry, file, where)
+        else:
+            for table in _chosen(tables, entry.only, where):
+                found[table.name] = partial(_measured, entry, file, table, where)
+        for problem, builder in found.items():
+            if problem in builders:
+                raise ScenarioError(f"{where}: a second problem named {problem!r}; give it another name")
+            builders[problem] = builder
+    settings = file.model_dump(exclude={"description", "agents", "seeds", "budget", "data"}, mode="json")
+    facts = [settings, {table: tables[table].digest for table in sorted(tables)}]
+    return Scenario(
+        name=name,
+        description=file.description,
+        agents=tuple(file.agents),
+        seeds=file.seeds,
+        budget=Budget.of(file.budget),
+        problems=tuple(builders),
+        build=lru_cache(maxsize=None)(lambda problem: builders[problem]()),
+        digest=hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16],
+        shared=file.shared,
+    )
+
+
+def _find(name: str, folder: Path) -> Path:
+    """The file of a scenario of the catalogue, or the file that `name` is a path to."""
+    own = folder / f"{name}.toml"
+    if own.is_file():
+        return own
+    path = Path(name)
+    if path.suffix == ".toml" or "/" in name:
+        if not path.is_file():
+            raise ScenarioError(f"{name}: no such scenario file")
+        return path
+    known = sorted(file.stem for file in folder.glob("*.toml"))
+    raise ScenarioError(f"unknown scenario {name!r}: {nearest(name, known)} (or give a path to a .toml file)")
+
+
+def _read(path: Path, changes: tuple[tuple[str, str], ...]) -> ScenarioFile:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ScenarioError(f"{path}: not a TOML file: {exc}") from exc
+    except OSError as exc:
+        raise ScenarioError(f"{path}: cannot be read: {exc.strerror}") from exc
+    for key, value in changes:
+        _change(content, key, value)
+    try:
+        return ScenarioFile.model_validate(content)
+    except ValidationError as exc:
+        problem = exc.errors()[0]
+        place = ".".join(
+            str(part) for part in problem["loc"] if part not in ("landscape", "recorded", "surrogate")
+        )
+        text = problem["msg"].removeprefix("Value error, ")
+        shown = "" if isinstance(problem["input"], (dict, list)) else f" (it says {problem['input']!r})"
+        raise ScenarioError(f"{path}: {place + ': ' if place else ''}{text}{shown}") from exc
+
+
+def _change(content: dict[str, Any], key: str, value: str) -> None:
+    """Set one dotted key; a key of a list of tables is set in each of them, unless a number picks one."""
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    *path, last = key.split(".")
+    places: list[Any] = [content]
+    for part in path:
+        below: list[Any] = []
+        for place in places:
+            if isinstance(place, list) and part.isdigit() and int(part) < len(place):
+                below.append(place[int(part)])
+                continue
+            for table in place if isinstance(place, list) else [place]:
+                if not isinstance(table, dict):
+                    raise ScenarioError(f"--set {key}: {part!r} does not lead into a table")
+                below.append(table.setdefault(part, {}))
+        places = below
+    for place in places:
+        for table in place if isinstance(place, list) else [place]:
+            if not isinstance(table, dict):
+                raise ScenarioError(f"--set {key}: {last!r} does not stand in a table")
+            table[last] = parsed
+
+
+def _chosen(tables: Mapping[str, Table], only: list[str], where: str) -> list[Table]:
+    for name in only:
+        if name not in tables:
+            raise ScenarioError(f"{where}: only: no table {name!r}: {nearest(name, tables)}")
+    return [table for name, table in tables.items() if not only or name in only]
+
+
+def make(kind: Callable[..., T], settings: Mapping[str, Any], where: str) -> T:
+    """Make a dataclass from a table of a file, with its types checked.
+
+    Raises:
+        ScenarioError: naming `where`, the key, and the nearest valid key or what is wrong.
+    """
+    hints = get_type_hints(kind)
+    valid = [field.name for field in fields(kind) if field.init]  # type: ignore[arg-type]
+    checked: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key not in valid:
+            raise ScenarioError(f"{where}: unknown key {key!r}: {nearest(key, valid)}")
+        try:
+            checked[key] = TypeAdapter(hints[key]).validate_python(
+                value, strict=isinstance(value, (bool, str))
+            )
+        except ValidationError as exc:
+            raise ScenarioError(f"{where}: {key}={value!r}: {exc.errors()[0]['msg']}") from exc
+    try:
+        return kind(**checked)
+    except ValueError as exc:
+        raise ScenarioError(f"{where}: {exc}") from exc
+
+
+def _noises(tables: list[dict[str, Any]], where: str) -> tuple[Noise, ...]:
+    noises = []
+    for number, table in enumerate(tables):
+        place = f"{where}: noise {number + 1}"
+        settings = dict(table)
+        kind = settings.pop("kind", None)
+        if kind not in NOISES:
+            raise ScenarioError(f"{place}: unknown kind {kind!r}: {nearest(str(kind), NOISES)}")
+        noises.append(make(NOISES[kind], settings, place))
+    return tuple(noises)
+
+
+def _service(table: ServiceTable, where: str) -> Service:
+    return Service(
+        **{
+            part: make(kind, getattr(table, part), f"{where}: service.{part}")
+            for part, kind in _SERVICE_PARTS.items()
+        }
+    )
+
+
+def _problem(
+    name: str,
+    description: str,
+    oracle: Oracle,
+    entry: LandscapeProblem | RecordedProblems | SurrogateProblems,
+    file: ScenarioFile,
+    where: str,
+    caveat: str = "",
+) -> Problem:
+    noises = _noises(file.noise if entry.noise is None else entry.noise, where)
+    service = _service(file.service if entry.service is None else entry.service, where)
+    tokens = make(Tokens, file.tokens, f"{where}: tokens")
+    rows = file.rows if entry.rows is None else entry.rows
+
+    def world(seed: int) -> World:
+        return OracleWorld(oracle, seed, noises, service, rows, tokens)
+
+    return Problem(
+        name=name,
+        description=description,
+        space=oracle.space,
+        optimum=oracle.optimum,
+        baseline=oracle.baseline,
+        truth=oracle.truth,
+        world=world,
+        limits=service.limits,
+        dev_rows=rows,
+        caveat=caveat,
+    )
+
+
+def _landscape(entry: LandscapeProblem, file: ScenarioFile, where: str) -> Problem:
+    if entry.oracle not in ORACLES:
+        raise ScenarioError(f"{where}: unknown oracle {entry.oracle!r}: {nearest(entry.oracle, ORACLES)}")
+    name = entry.name or entry.oracle
+    oracle = make(ORACLES[entry.oracle], entry.parameters, f"{where}: parameters of {entry.oracle}")
+    return _problem(name, f"Find what scores highest on {name}.", oracle, entry, file, where)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("-", " ")
+
+
+def _measured(
+    entry: RecordedProblems | SurrogateProblems, file: ScenarioFile, table: Table, where: str
+) -> Problem:
+    """The pool of a table, or the surrogate that is fitted to it."""
+    about = f"Find the instruction with which {entry.model} does best on: {_words(table.name)}."
+    if isinstance(entry, RecordedProblems):
+        recorded = RecordedOracle.of(table, entry.model, entry.include_incorrect)
+        return _problem(table.name, about, recorded, entry, file, where)
+    surrogate = SurrogateOracle.of(table, entry.model)
+    return _problem(table.name, about, surrogate, entry, file, where, str(surrogate.fidelity))

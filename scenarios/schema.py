@@ -1,0 +1,101 @@
+"""What a scenario file may say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from sandbox.errors import nearest
+
+
+class Strict(BaseModel):
+    """Refuses keys it does not know, and names the nearest one it does."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            for key in data:
+                if key not in cls.model_fields:
+                    raise ValueError(f"unknown key {key!r}: {nearest(key, cls.model_fields)}")
+        return data
+
+
+class ServiceTable(Strict):
+    """Each table holds the fields of the class of that name in `mocks.service` and `sandbox.limits`."""
+
+    latency: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
+    prices: dict[str, Any] = {}
+    faults: dict[str, Any] = {}
+    retry: dict[str, Any] = {}
+
+
+class Common(Strict):
+    """What every problem may set for itself; the file's own tables hold where it does not."""
+
+    noise: list[dict[str, Any]] | None = None
+    service: ServiceTable | None = None
+    rows: Annotated[int, Field(ge=0)] | None = None
+
+
+class LandscapeProblem(Common):
+    """A synthetic oracle."""
+
+    kind: Literal["landscape"] = "landscape"
+    name: str | None = None
+    oracle: str
+    parameters: dict[str, Any] = {}
+
+
+class RecordedProblems(Common):
+    """One problem for each table of measured scores under `--data`."""
+
+    kind: Literal["recorded"]
+    model: str = "vicuna-13b"
+    include_incorrect: bool = False
+    only: list[str] = []
+
+
+class SurrogateProblems(Common):
+    """One problem for each table: a regressor fitted to it scores any text."""
+
+    kind: Literal["surrogate"]
+    model: str = "vicuna-13b"
+    only: list[str] = []
+
+
+class DataTable(Strict):
+    """What `--data` must point to."""
+
+    what: str
+    where: str
+
+
+class ScenarioFile(Strict):
+    """A whole file."""
+
+    description: str
+    agents: Annotated[list[str], Field(min_length=1)]
+    seeds: Annotated[int, Field(ge=1)] = 10
+    budget: Annotated[dict[str, int | float | str], Field(min_length=1)]
+    shared: bool = False
+    rows: Annotated[int, Field(ge=0)] = 20
+    noise: list[dict[str, Any]] = []
+    service: ServiceTable = ServiceTable()
+    tokens: dict[str, Any] = {}
+    data: DataTable | None = None
+    problem: Annotated[
+        list[Annotated[LandscapeProblem | RecordedProblems | SurrogateProblems, Field(discriminator="kind")]],
+        Field(min_length=1),
+    ]
+
+    @field_validator("problem", mode="before")
+    @classmethod
+    def _kind_given(cls, problems: Any) -> Any:
+        if not isinstance(problems, list):
+            return problems
+        return [{"kind": "landscape", **p} if isinstance(p, dict) else p for p in problems]
