@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -98,7 +97,7 @@ def show_store(path: Path, list_runs: bool, plot: Path | None, as_json: bool) ->
     if as_json:
         click.echo(json.dumps([as_data(summary) for summary in summaries], indent=2))
         return
-    console = Console()
+    console = terminal.page()
     if not list_runs:
         terminal.show(console, summaries)
         return
@@ -126,7 +125,9 @@ def show_run(path: Path, name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"run": next(_run_rows(run)), "records": list(_record_rows(run))}, indent=2))
         return
-    console = Console()
+    from sandbox.report.terminal import page
+
+    console = page()
     console.print(
         Text(
             f"{run.agent} on {run.scenario}/{run.problem}, seed {run.seed}, budget {run.budget}", style="bold"

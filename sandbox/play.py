@@ -64,7 +64,7 @@ def run_tournament(
     if not run_limit > 0:
         raise UsageError(f"--run-limit {run_limit}: a positive number of seconds")
     limits = Budget.parse(budget) if budget is not None else None
-    console = Console()
+    console = terminal.page()
     progress = Console(stderr=True)
     with progress.status("preparing ...") if progress.is_terminal else nullcontext():
         wanted = _wanted(names, agents, seeds, limits, data, changes)

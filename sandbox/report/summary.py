@@ -122,8 +122,8 @@ def _summarise(runs: Sequence[Run], level: float, alpha: float) -> Summary:
         for agent, played in by_agent.items()
         if agent not in failures and {run.problem for run in played} == set(problems)
     }
-    axis = _axis(first.budget)
-    horizon = _horizon(first.budget, axis, judged)
+    axis = _axis(runs)
+    horizon = first.budget.limits()[axis] / UNITS[axis]
     grid = np.linspace(0.0, horizon, _POINTS)
     scores: dict[str, Array] = {}
     for agent, played in judged.items():
@@ -168,14 +168,10 @@ def _paired(scores: dict[str, Array]) -> dict[str, Array]:
     return {agent: np.where(present, x, np.nan) for agent, x in scores.items()}
 
 
-def _axis(budget: Budget) -> str:
-    """The first limited currency is what curves are drawn against."""
-    return next(iter(budget.limits()))
-
-
-def _horizon(budget: Budget, axis: str, judged: dict[str, list[Run]]) -> float:
-    limit: int = getattr(budget, axis)
-    return limit / UNITS[axis]
+def _axis(runs: Sequence[Run]) -> str:
+    """The limited currency that the runs used up most: what the tournament was really about."""
+    limits = runs[0].budget.limits()
+    return max(limits, key=lambda name: sum(getattr(run.spent, name) for run in runs) / limits[name])
 
 
 def _standing(

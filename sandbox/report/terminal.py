@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from sandbox.report.summary import TARGETS, Array, Standing, Summary, sentences
+from sandbox.report.summary import TARGETS, Array, Summary, sentences
 from sandbox.statistics import Estimate, Reach
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -26,68 +27,70 @@ def sparkline(values: Sequence[float] | Array, width: int = _WIDTH) -> str:
     return "".join(_BLOCKS[min(int(max(value, 0.0) * len(_BLOCKS)), len(_BLOCKS) - 1)] for value in points)
 
 
-def _interval(estimate: Estimate) -> str:
-    if np.isnan(estimate.low):
-        return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f} [dim]{estimate.low:.3f}-{estimate.high:.3f}[/dim]"
+_SHORT = {"evaluations": "evals", "completions": "texts", "prompt_tokens": "prompt t.", "usd": "USD"}
 
 
-def _cost(reach: Reach, unit: str) -> str:
-    """Median cost to a target, and how many runs came there."""
-    median = f"> {_number(reach.horizon)}" if reach.median is None else _number(reach.median)
-    return f"{unit}{median} [dim]({reach.reached}/{reach.runs})[/dim]"
+def _range(estimate: Estimate) -> str:
+    return "" if np.isnan(estimate.low) else f"{estimate.low:.3f}-{estimate.high:.3f}"
+
+
+def _cost(reach: Reach, unit: str = "") -> str:
+    """Median cost to a target, and which share of the runs came there where it is not all."""
+    cost = f">{unit}{_number(reach.horizon)}" if reach.median is None else unit + _number(reach.median)
+    return cost if reach.reached == reach.runs else f"{cost} [dim]{reach.share:3.0%}[/dim]"
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.2g}" if value < 1 else f"{value:.3g}"
 
 
-def leaderboard(summary: Summary) -> Table:
-    """One row an agent, the best first."""
-    table = Table(
-        title=f"[bold]{summary.title}[/bold]",
-        title_justify="left",
-        header_style="bold",
-        box=None,
-        pad_edge=False,
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
     )
+
+
+def leaderboard(summary: Summary, width: int) -> Table:
+    """One row an agent, the best first; less on a narrow terminal."""
+    table = _table(escape(summary.title))
     table.add_column("")
-    table.add_column("agent", style="bold")
-    table.add_column("final true score", justify="right")
+    table.add_column("agent", style="bold", overflow="fold")
+    table.add_column("true\nscore", justify="right")
+    if width >= 78:
+        table.add_column("95 %\ninterval", justify="right", style="dim")
     table.add_column("gap", justify="right")
-    paid = any(standing.dollars for standing in summary.standings)
+    paid = width >= 90 and any(standing.dollars for standing in summary.standings)
+    unit = _SHORT.get(summary.axis, summary.axis)
     for part in TARGETS:
-        table.add_column(f"{summary.axis}\nto {part:.0%}", justify="right")
-    if paid:
-        table.add_column(f"USD\nto {TARGETS[-1]:.0%}", justify="right")
-    table.add_column("progress", justify="left")
+        table.add_column(f"{unit}\nto {part:.0%}", justify="right", no_wrap=True)
+    if paid and summary.axis != "usd":
+        table.add_column(f"USD\nto {TARGETS[-1]:.0%}", justify="right", no_wrap=True)
+    if width >= 100:
+        table.add_column(f"from 0 to\n{_number(summary.horizon)} {unit}", no_wrap=True)
     for rank, standing in enumerate(summary.standings, 1):
-        cells = [str(rank), standing.agent, _interval(standing.score), f"{standing.gap:.0%}"]
-        cells += [_cost(reach, "") for reach in standing.reached]
-        if paid:
+        cells = [str(rank), escape(standing.agent), f"{standing.score.value:.3f}"]
+        if width >= 78:
+            cells.append(_range(standing.score))
+        cells.append(f"{standing.gap:.0%}")
+        cells += [_cost(reach) for reach in standing.reached]
+        if paid and summary.axis != "usd":
             cells.append(_cost(standing.dollars[-1], "$") if standing.dollars else "")
-        table.add_row(*cells, sparkline(standing.curve))
+        table.add_row(*cells, sparkline(standing.curve)) if width >= 100 else table.add_row(*cells)
     return table
 
 
 def by_problem(summary: Summary) -> Table:
     """One row a problem, one column an agent."""
-    table = Table(
-        title="Final true score by problem",
-        title_justify="left",
-        header_style="bold",
-        box=None,
-        pad_edge=False,
-    )
-    table.add_column("problem")
+    table = _table("True score by problem")
+    table.add_column("problem", overflow="fold")
     table.add_column("optimum", justify="right")
     for standing in summary.standings:
-        table.add_column(standing.agent, justify="right")
+        table.add_column(escape(standing.agent), justify="right", overflow="fold")
     for i, problem in enumerate(summary.problems):
         means = [standing.by_problem[i] for standing in summary.standings]
         best = max((estimate.value for estimate in means), default=0.0)
         table.add_row(
-            problem,
+            escape(problem),
             f"{summary.optima[i]:.3f}",
             *[f"[bold]{e.value:.3f}[/bold]" if e.value == best else f"{e.value:.3f}" for e in means],
         )
@@ -95,12 +98,12 @@ def by_problem(summary: Summary) -> Table:
 
 
 def comparisons(summary: Summary) -> Table:
-    """One row a pair, with the difference, its interval and the adjusted p."""
-    table = Table(
-        title="Paired differences", title_justify="left", header_style="bold", box=None, pad_edge=False
-    )
-    for column in ("pair", "difference", "p (Holm)", "wins", "verdict"):
-        table.add_column(column, justify="left" if column in ("pair", "verdict") else "right")
+    """One row a pair, the better one first, with the difference, its interval and the adjusted p."""
+    table = _table("Paired differences")
+    for column in ("better", "worse", "by", "95 % interval", "p (Holm)", "wins", ""):
+        table.add_column(
+            column, justify="left" if column in ("better", "worse", "") else "right", overflow="fold"
+        )
     for pair in sorted(summary.comparisons, key=lambda pair: -abs(pair.difference.value)):
         a, b, value, low, high = (
             pair.a,
@@ -112,11 +115,13 @@ def comparisons(summary: Summary) -> Table:
         wins = pair.win_rate
         if value < 0:
             a, b, value, low, high, wins = b, a, -value, -high, -low, 1 - wins
-        verdict = "undecided" if pair.verdict == "undecided" else f"{a} beats {b}"
-        style = "dim" if pair.verdict == "undecided" else ""
-        spread = "" if np.isnan(low) else f" [{low:+.3f}, {high:+.3f}]"
-        p = f"{pair.p_adjusted:.3f}" if pair.p_adjusted >= 0.001 else "< 0.001"
-        table.add_row(f"{a} - {b}", Text(f"{value:+.3f}{spread}"), p, f"{wins:.0%}", verdict, style=style)
+        decided = pair.verdict != "undecided"
+        spread = "" if np.isnan(low) else f"{low:+.3f} .. {high:+.3f}"
+        p = f"{pair.p_adjusted:.3f}" if pair.p_adjusted >= 0.001 else "<0.001"
+        table.add_row(
+            escape(a), escape(b), f"{value:+.3f}", spread, p, f"{wins:.0%}",
+            "decided" if decided else "undecided", style="" if decided else "dim",
+        )  # fmt: skip
     return table
 
 
@@ -127,25 +132,25 @@ def _spent(summary: Summary) -> str:
         parts.append(f"${money:,.2f}")
     if seconds := summary.spent.get("seconds", 0.0):
         parts.append(f"{seconds / 3600:,.1f} simulated hours")
-    return f"Spent in all: {', '.join(parts)}."
+    runs = f"{len(summary.problems)} problem{'s' * (len(summary.problems) != 1)} x {summary.seeds} seeds"
+    return f"{runs}; spent in all: {', '.join(parts)}."
 
 
 def _how_to_read(summary: Summary) -> str:
-    plural = "s" if len(summary.problems) != 1 else ""
     return (
-        f"Means over {len(summary.problems)} problem{plural} x {summary.seeds} seeds of the noiseless score of what "
-        "each agent finally recommended; 95 % bootstrap intervals over seeds. gap: 0 % is the optimum, 100 % a "
-        f"blind guess. {summary.axis} to 50 %: the median cost until the recommendation was half of the way from a "
-        "blind guess to the optimum (runs that got there / all; '>' where fewer than half did). Verdicts: "
+        "How to read this. True score: the noiseless score of what an agent finally recommended, the mean over "
+        "problems and seeds, with a 95 % bootstrap interval over seeds. Gap: 0 % is the optimum, 100 % a blind "
+        f"guess. {summary.axis} to 50 %: the median cost until the recommendation was half of the way from a blind "
+        "guess to the optimum; the share of runs that came there stands beside it where it is not all. Decided: "
         "sign-flip test on runs paired by problem and seed, Holm's correction over all pairs, level 5 %."
     )
 
 
-def render(summary: Summary, *, details: bool = True) -> RenderableType:
+def render(summary: Summary, width: int, *, details: bool = True) -> RenderableType:
     """Everything about one tournament."""
     parts: list[RenderableType] = []
     if summary.standings:
-        parts += [leaderboard(summary), ""]
+        parts += [leaderboard(summary, width), ""]
         if details and len(summary.problems) > 1:
             parts += [by_problem(summary), ""]
         if details and summary.comparisons:
@@ -158,7 +163,7 @@ def render(summary: Summary, *, details: bool = True) -> RenderableType:
     for caveat in summary.caveats:
         parts.append(Text(caveat, style="yellow"))
     if summary.standings:
-        parts += ["", Text(_spent(summary), style="dim"), Text(_how_to_read(summary), style="dim")]
+        parts += ["", Text(_spent(summary), style="dim")]
     return Group(*parts)
 
 
@@ -168,15 +173,20 @@ def running(standings: Sequence[tuple[str, int, float]]) -> Table:
     for column in ("agent so far", "runs", "gap", ""):
         table.add_column(column, justify="left" if column in ("agent so far", "") else "right")
     for agent, runs, gap in standings:
-        table.add_row(agent, str(runs), f"{gap:.0%}", "█" * round(20 * max(0.0, min(1.0, 1.0 - gap))))
+        table.add_row(escape(agent), str(runs), f"{gap:.0%}", "█" * round(20 * max(0.0, min(1.0, 1.0 - gap))))
     return table
 
 
 def show(console: Console, summaries: Sequence[Summary], *, details: bool = True) -> None:
-    """Print every summary."""
+    """Print every summary, and once how to read them."""
     for summary in summaries:
         console.print()
-        console.print(render(summary, details=details))
+        console.print(render(summary, console.width, details=details))
+    if any(summary.standings for summary in summaries):
+        console.print(Text(_how_to_read(summaries[-1]), style="dim"))
 
 
-__all__ = ["Standing", "by_problem", "comparisons", "leaderboard", "render", "running", "show", "sparkline"]
+def page() -> Console:
+    """Standard output; a file or a pipe gets the width that every table fits in."""
+    console = Console()
+    return console if console.is_terminal else Console(width=110)
