@@ -86,9 +86,10 @@ def draw(summary: Summary, runs: Sequence[Run], path: Path) -> None:
         f"{summary.title}   (dashed: optimum, dotted: blind guess; bands 95 %)", fontsize=9, y=-0.02
     )
     try:
-        # No date in the file, so that the same store gives the same bytes.
+        # No date and no random names in the file, so that the same store gives the same bytes.
         metadata = {"Date": None} if path.suffix.lower() == ".svg" else {}
-        figure.savefig(path, dpi=150, bbox_inches="tight", metadata=metadata)
+        with mpl.rc_context({"svg.hashsalt": "anytime"}):
+            figure.savefig(path, dpi=150, bbox_inches="tight", metadata=metadata)
     except OSError as exc:
         raise UsageError(f"--plot {path}: cannot be written: {exc.strerror}") from exc
     finally:

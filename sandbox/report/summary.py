@@ -103,6 +103,7 @@ def summarise(runs: Iterable[Run], level: float = 0.95, alpha: float = 0.05) -> 
 
 
 def _summarise(runs: Sequence[Run], level: float, alpha: float) -> Summary:
+    runs = sorted(runs, key=lambda run: (run.problem, run.agent, run.seed))
     first = runs[0]
     problems = tuple(dict.fromkeys(run.problem for run in runs))
     place = {problem: i for i, problem in enumerate(problems)}

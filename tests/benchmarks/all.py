@@ -1,0 +1,35 @@
+"""Every figure of the README, in one run: `python tests/benchmarks/all.py --data DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import closed_loop
+import determinism
+import overshoot
+import recorded
+import startup
+import throughput
+
+
+def main() -> None:
+    """Run them one after the other; each prints what it measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--data", help="folder of measured scores; without it, the recorded tournament is left out"
+    )
+    data = parser.parse_args().data
+    for benchmark in (throughput, overshoot, determinism, closed_loop, startup):
+        print(f"\n== {benchmark.__doc__.splitlines()[0]}", flush=True)
+        benchmark.main()
+    if data:
+        print(f"\n== {recorded.__doc__.splitlines()[0]}", flush=True)
+        recorded.main(data)
+
+
+if __name__ == "__main__":
+    main()
