@@ -124,12 +124,13 @@ def binomial_quantile(u: float, n: int, p: float) -> int:
         return n - binomial_quantile(1.0 - u, n, 1.0 - p)
     odds = p / (1.0 - p)
     mass = (1.0 - p) ** n
-    if mass == 0.0:  # n in the thousands
+    if mass < 1e-290:  # n in the thousands: the first probability underflows, or loses its digits
         from scipy.stats import binom
 
         return int(binom.ppf(u, n, p))
-    total, k = mass, 0
-    while total < u and k < n:
+    total, k, mean = mass, 0, n * p
+    # Rounded probabilities may add up to less than a u close to 1: stop where none is left.
+    while total < u and k < n and (mass > 1e-18 or k < mean):
         mass *= odds * (n - k) / (k + 1)
         k += 1
         total += mass

@@ -38,9 +38,11 @@ class Latency:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"latency {name}={value}: must be a finite number, at least 0")
+        if self.sigma > 10:
+            raise ValueError(f"latency sigma={self.sigma}: at most 10, a factor of 22,000 a deviation")
         if not 0 <= self.tail <= 1:
             raise ValueError(f"latency tail={self.tail}: a share between 0 and 1")
-        if self.tail_index <= 1:
+        if not self.tail_index > 1:
             raise ValueError(f"latency tail_index={self.tail_index}: above 1, or its mean is infinite")
 
     def seconds(self, body: float, tail: float, prompt_tokens: int, completion_tokens: int) -> float:
@@ -112,12 +114,14 @@ class Faults:
         for kind, share in zip(self.KINDS, shares, strict=True):
             if not 0 <= share <= 1:
                 raise ValueError(f"fault {kind}={share}: a share of attempts between 0 and 1")
-        if sum(shares) > 1:
-            raise ValueError(f"the shares of all faults add up to {sum(shares)}, above 1")
+        if math.fsum(shares) > 1 + 1e-9:
+            raise ValueError(f"the shares of all faults add up to {math.fsum(shares)}, above 1")
         for name in ("retry_after", "patience", "outage_every", "outage_length"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name}={value}: seconds, at least 0")
+        if 0 < self.outage_every * SECOND < 1:
+            raise ValueError(f"outage_every={self.outage_every}: 0, or at least a nanosecond")
         if self.outage_length > self.outage_every:
             raise ValueError(f"outages of {self.outage_length} s every {self.outage_every} s never end")
 
@@ -142,7 +146,7 @@ class Faults:
 
     @property
     def billed(self) -> bool:
-        """Whether a failed attempt can cost something."""
+        """Whether a failed attempt can cost something, apart from a client that gives up."""
         return any(getattr(self, kind) for kind in self.BILLED)
 
 
@@ -158,7 +162,7 @@ class Retry:
     def __post_init__(self) -> None:
         if not 1 <= self.attempts <= 20:
             raise ValueError(f"retry attempts={self.attempts}: between 1 and 20")
-        if not (self.backoff >= 0 and self.longest >= 0):
+        if not (0 <= self.backoff < math.inf and 0 <= self.longest < math.inf):
             raise ValueError(f"retry backoff={self.backoff}, longest={self.longest}: seconds, at least 0")
 
 
@@ -183,6 +187,12 @@ class Service:
     prices: Prices = field(default_factory=Prices)
     faults: Faults = field(default_factory=Faults)
     retry: Retry = field(default_factory=Retry)
+
+    @property
+    def bills_failures(self) -> bool:
+        """Whether a failed attempt can cost something; a client that loses patience is billed too."""
+        impatient = self.faults.any and self.faults.patience < self.latency.longest
+        return self.faults.billed or impatient
 
     def open(self, seed: int) -> Desk:
         """The service with its luck."""
@@ -227,6 +237,7 @@ class Desk:
             seconds *= 0.1
         elif kind != "malformed":
             seconds *= part
+        seconds = min(seconds, faults.patience)
         retry = self.service.retry
         wait = min(retry.backoff * 2.0**number, retry.longest)
         if kind == "rate_limited":

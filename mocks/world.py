@@ -65,7 +65,7 @@ class OracleWorld:
         self._sample = chain(noises, seed)
         self._desk = service.open(seed)
         self._prices = service.prices
-        self._attempts = service.retry.attempts if service.faults.billed else 1
+        self._attempts = service.retry.attempts if service.bills_failures else 1
         self._tokens = tokens or Tokens()
         self._costs: dict[tuple[int, int], tuple[Cost, Cost, Cost]] = {}
 
@@ -74,6 +74,13 @@ class OracleWorld:
         if isinstance(request, Evaluate):
             return self._cost(request)[2]
         raise ProtocolError(f"this world only scores; it cannot answer {type(request).__name__}")
+
+    def tokens(self, request: Request[Any]) -> int:
+        """See `sandbox.session.World`."""
+        if isinstance(request, Evaluate):
+            success = self._cost(request)[0]
+            return success.prompt_tokens + success.completion_tokens
+        return 0
 
     def reply(self, ticket: Ticket, now: int) -> Reply:
         """See `sandbox.session.World`."""

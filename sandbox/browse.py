@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
+from contextlib import redirect_stdout
+from dataclasses import replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,11 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from sandbox.codec import one_line
 from sandbox.errors import AnswerFailed, SandboxError, UsageError, nearest
 from sandbox.protocol import Evaluate, Needs, Observation
 from sandbox.registry import agent_class, agent_table, catalogues, make_agent, scenario_names
+from sandbox.spaces import Candidate
 from sandbox.store import Store
 from sandbox.trace import Record
 
@@ -82,18 +87,22 @@ def _first_line(thing: Any) -> str:
 
 def show_store(path: Path, list_runs: bool, plot: Path | None, as_json: bool) -> None:
     """Print the leaderboards of a store, or every run of it."""
-    from sandbox.play import draw
+    from sandbox.play import check_plot, draw
     from sandbox.report import terminal
     from sandbox.report.summary import as_data, summarise
 
+    if plot is not None:
+        check_plot(plot)
     with Store(path, create=False) as store:
-        runs = store.runs()
+        runs = store.runs(current=not list_runs)
+        older = store.count() - len(runs)
     if not runs:
         raise UsageError(f"{path}: holds no runs yet")
     summaries = summarise(runs)
+    if older:
+        click.echo(f"{older} runs of earlier code left out; --runs and export show all", err=True)
     if plot is not None:
         draw(summaries, runs, plot)
-        click.echo(f"curves: {plot}", err=True)
     if as_json:
         click.echo(json.dumps([as_data(summary) for summary in summaries], indent=2))
         return
@@ -101,29 +110,26 @@ def show_store(path: Path, list_runs: bool, plot: Path | None, as_json: bool) ->
     if not list_runs:
         terminal.show(console, summaries)
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("run", "scenario/problem/agent/seed", "truth", "gap", "recommended"):
-        table.add_column(column, justify="right" if column in ("truth", "gap") else "left", no_wrap=True)
     for run in runs:
         name = f"{run.scenario}/{run.problem}/{run.agent}/{run.seed}"
         if run.truth is None:
-            table.add_row(run.key[:10], name, "", "", Text(run.error or "", style="red"))
+            what = run.error or ""
         else:
-            table.add_row(
-                run.key[:10], name, f"{run.truth:.3f}", f"{run.gap:.0%}", Text(_one_line(run.recommended, 60))
-            )
-    console.print(table)
+            what = f"{run.truth:.3f} {run.gap:>4.0%} {shown(run.recommended, 60)}"
+        click.echo(f"{run.key[:10]} {name} {what}")
 
 
 def show_run(path: Path, name: str, as_json: bool) -> None:
     """Print one run from its first request to its last."""
-    from sandbox.export import _record_rows, _run_rows  # the same columns as an export
+    from sandbox.export import record_rows, run_row  # the same columns as an export
 
     with Store(path, create=False) as store:
         run = store.find(name)
         origin = store.provenance(run.key)
     if as_json:
-        click.echo(json.dumps({"run": next(_run_rows(run)), "records": list(_record_rows(run))}, indent=2))
+        click.echo(
+            json.dumps({"run": run_row(run), "records": list(record_rows(run, run.records))}, indent=2)
+        )
         return
     from sandbox.report.terminal import page
 
@@ -149,7 +155,7 @@ def show_run(path: Path, name: str, as_json: bool) -> None:
         console.print(
             Text(f"recommended (true score {run.truth:.3f}, optimum {run.optimum:.3f}):", style="bold")
         )
-        console.print(Text(_one_line(run.recommended, 10_000)))
+        console.print(Text(shown(run.recommended, 10_000)))
     if run.caveat:
         console.print(Text(run.caveat, style="yellow"))
 
@@ -160,7 +166,7 @@ def _timeline(record: Record) -> list[str | Text]:
     if isinstance(answer, AnswerFailed):
         seen = f"{answer.args[0]} ({record.fate.value})"
     request = ticket.request
-    asked = request.candidate if isinstance(request, Evaluate) else repr(request)
+    asked = shown(request.candidate, 90) if isinstance(request, Evaluate) else one_line(repr(request), 90)
     return [
         str(ticket.number) + (f".{ticket.attempt}" if ticket.attempt else ""),
         f"{ticket.sent_at / 1e9:.2f}",
@@ -168,42 +174,64 @@ def _timeline(record: Record) -> list[str | Text]:
         seen,
         "" if record.truth is None else f"{record.truth:.3f}",
         f"{record.charge.usd / 1e12:.6f}",
-        Text(_one_line(asked, 90)),
+        Text(asked),
     ]
 
 
-def _one_line(value: Any, most: int) -> str:
+def shown(candidate: Candidate | None, most: int) -> str:
     """A candidate as one line; control characters of untrusted text never reach the terminal."""
-    text = value if isinstance(value, str) else f"({', '.join(f'{x:.4g}' for x in value or ())})"
-    text = "".join(
-        c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
-    return text if len(text) <= most else text[: most - 1] + "…"
+    if isinstance(candidate, str):
+        return one_line(candidate, most)
+    return one_line(f"({', '.join(f'{x:.4g}' for x in candidate or ())})", most)
 
 
-def replay_run(path: Path, name: str) -> int:
+def replay_run(path: Path, name: str, data: str | None = None) -> int:
     """Rerun an agent on its recorded answers; 0 if it does the same, 1 if not."""
     from sandbox.budget import Ledger
     from sandbox.drivers import rerun
+    from sandbox.engines.results import STOPPED
     from sandbox.session import Session
     from sandbox.streams import stream
-    from sandbox.tournament import load
+    from sandbox.tournament import load, plan_of
 
     with Store(path, create=False) as store:
         run = store.find(name)
         origin = store.provenance(run.key)
-    problem = load(origin.source).build(run.problem)
-    agent = make_agent(origin.spec)
+    if run.error is not None and run.error.startswith(STOPPED):
+        raise UsageError(f"{name}: {run.error}; nothing of it was recorded, so there is nothing to replay")
+    source = origin.source
+    if data is not None:
+        source = replace(source, data=str(Path(data).absolute()))
+    try:
+        scenario = load(source)
+    except UsageError as exc:
+        moved = "; if the data have moved, say where with --data" if source.data is not None else ""
+        raise UsageError(f"{name} cannot be replayed: {exc}{moved}") from exc
+    if run.problem not in scenario.problems:
+        raise UsageError(f"{name}: {run.scenario} has no problem {run.problem!r} any more")
+    if scenario.digest != run.digest:
+        click.echo(f"note: the settings or data of {run.scenario} have changed since", err=True)
+    problem = scenario.build(run.problem)
     task = problem.task(run.budget)
-    rng = stream(run.seed, "agent", agent.name, run.scenario, run.problem)
-    session = Session(agent.name, agent.plan(task, rng), task, problem.world(run.seed), Ledger(run.budget))
-    difference = rerun.play(session, run.records)
-    if difference is None and session.recommendation != run.recommended and run.error is None:
-        difference = f"{_one_line(run.recommended, 80)!r} was recommended, now {session.recommendation!r}"
+    rng = stream(run.seed, "agent", run.agent, run.scenario, run.problem)
+    with redirect_stdout(sys.stderr):
+        session = Session(
+            run.agent, plan_of(origin.spec, task, rng), task, problem.world(run.seed), Ledger(run.budget)
+        )
+        difference = rerun.play(session, run.records)
+    error = (
+        None if session.failure is None else one_line(f"{type(session.failure).__name__}: {session.failure}")
+    )
+    if difference is None and error != run.error:
+        difference = f"the end: {run.error or 'it succeeded'}, now {error or 'it succeeds'}"
+    if difference is None and error is None and session.recommendation != run.recommended:
+        now = shown(session.recommendation, 80)
+        difference = f"the end: {shown(run.recommended, 80)!r} was recommended, now {now!r}"
     if difference is not None:
         click.echo(f"differs at {difference}")
         return 1
-    click.echo(f"the same: {len(run.records)} records, and the same recommendation")
+    same = "the same recommendation" if error is None else "the same failure"
+    click.echo(f"the same: {len(run.records)} records, and {same}")
     return 0
 
 
@@ -221,9 +249,7 @@ def examine() -> int:
         others = sorted(set(owners.get(package, [])) - {"instruct-sandbox"})
         if others:
             problems += 1
-            click.echo(
-                f"  package {package!r} is also installed by {', '.join(others)}: use an environment of its own"
-            )
+            click.echo(f"  {package!r} also belongs to {', '.join(others)}: use an environment of its own")
     for name in agent_table():
         try:
             make_agent(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,23 +15,33 @@ from sandbox.errors import SandboxError, UsageError
 
 # Everything heavy is imported inside the commands: `sandbox --help` must be instant.
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
 
 def _reported(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Errors that are a person's become one line and exit code 2; a closed pipe is no error."""
+    """Ends with the exit code that the command returns; a person's errors become one line and exit code 2."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
-            return command(*args, **kwargs)
+            code = command(*args, **kwargs) or 0
+            sys.stdout.flush()  # here, where a closed pipe is no traceback
         except UsageError as exc:
             click.echo(f"sandbox: {exc}", err=True)
-            sys.exit(2)
+            code = 2
         except SandboxError as exc:
             click.echo(f"sandbox: {exc}", err=True)
-            sys.exit(1)
+            code = 1
         except BrokenPipeError:
-            sys.stderr.close()
-            sys.exit(0)
+            # Nobody reads any more; the interpreter must not try to write what is left.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            code = 0
+        except KeyboardInterrupt as exc:
+            click.echo(str(exc) or "interrupted", err=True)
+            code = INTERRUPTED
+        sys.exit(code)
 
     return run
 
@@ -56,6 +67,10 @@ def main() -> None:
     Start here:
       sandbox run quickstart
     """
+    # Numeric libraries read these when they load. Sums over threads depend on how many there are, and
+    # results must not; workers have a core each.
+    for variable in _THREADS:
+        os.environ.setdefault(variable, "1")
 
 
 @main.command()
@@ -84,7 +99,7 @@ def main() -> None:
     "--run-limit", default=1800.0, show_default=True, help="Wall seconds after which a run is given up."
 )
 @_reported
-def run(scenarios: tuple[str, ...], **options: Any) -> None:
+def run(scenarios: tuple[str, ...], **options: Any) -> int:
     """Play a tournament, or go on with one.
 
     \b
@@ -95,7 +110,7 @@ def run(scenarios: tuple[str, ...], **options: Any) -> None:
     """
     from sandbox.play import run_tournament
 
-    sys.exit(run_tournament(scenarios, **options))
+    return run_tournament(scenarios, **options)
 
 
 @main.command(name="list")
@@ -140,8 +155,9 @@ def show(store: str, name: str | None, runs: bool, plot: str | None, as_json: bo
 @main.command()
 @click.argument("store", type=click.Path())
 @click.argument("name", metavar="RUN")
+@click.option("--data", type=click.Path(), help="Where the scenario's data are now, if they have moved.")
 @_reported
-def replay(store: str, name: str) -> None:
+def replay(store: str, name: str, data: str | None) -> int:
     """Give an agent the recorded answers again, and say whether it still asks the same.
 
     \b
@@ -150,7 +166,7 @@ def replay(store: str, name: str) -> None:
     """
     from sandbox.browse import replay_run
 
-    sys.exit(replay_run(Path(store), name))
+    return replay_run(Path(store), name, data)
 
 
 @main.command()
@@ -177,11 +193,11 @@ def export(store: str, form: str, what: str, output: str | None) -> None:
 
 @main.command()
 @_reported
-def doctor() -> None:
+def doctor() -> int:
     """Say what is installed here, what is missing, and what gets in the way."""
     from sandbox.browse import examine
 
-    sys.exit(examine())
+    return examine()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,16 @@ from sandbox.protocol import Complete, Completion, Evaluate, Observation, Reques
 from sandbox.spaces import Candidate
 
 
+def one_line(text: str, most: int | None = None) -> str:
+    """Text of any origin as one line that terminals and databases take: the rest is written as escapes.
+
+    >>> one_line("Think.\\n\\x1b[31mNow!", 12)
+    'Think.\\\\n\\\\x1…'
+    """
+    plain = text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return plain if most is None or len(plain) <= most else plain[: most - 1] + "…"
+
+
 def dump_candidate(candidate: Candidate) -> str:
     """A text as a JSON string, a point as a JSON array; floats survive exactly."""
     return json.dumps(candidate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path, PurePath
 from traceback import extract_tb
 
@@ -12,7 +13,7 @@ from sandbox.protocol import Complete, Evaluate, Request, Task
 AGENTS_OWN = (Exception, SystemExit, GeneratorExit)
 """What an agent may raise without stopping everybody else."""
 
-_HOUSE = str(Path(__file__).parent)
+_HOUSE = str(Path(__file__).parent) + os.sep
 
 
 def check_question(agent: str, task: Task, request: object) -> None:
@@ -90,6 +91,8 @@ def crash(error: BaseException) -> AgentCrashed:
     The agent's file is that of the outermost frame outside this package, and the line the
     innermost one there: libraries and bridges are not where its author has to look first.
     """
+    if isinstance(error.__cause__, StopIteration):
+        error = error.__cause__  # Python wraps it in a RuntimeError that has lost the agent's frames
     frames = list(extract_tb(error.__traceback__))
     own = [frame for frame in frames if not frame.filename.startswith(_HOUSE)]
     innermost = [frame for frame in own if frame.filename == own[0].filename] or frames

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -20,9 +22,10 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from sandbox.budget import Budget
-from sandbox.errors import UsageError
+from sandbox.errors import MissingExtra, UsageError
 from sandbox.registry import split_specs
 from sandbox.report import terminal
 from sandbox.report.summary import Summary, as_data, summarise
@@ -33,8 +36,6 @@ from sandbox.tournament import Match, Run, load, matches
 
 _SILENCE = 5.0
 """Wall seconds between two lines of progress where there is no terminal."""
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 
 
 def run_tournament(
@@ -58,15 +59,22 @@ def run_tournament(
 
     Raises:
         UsageError: for anything that cannot be played as asked; nothing is played then.
+        KeyboardInterrupt: after Ctrl-C, with a sentence that says what is stored.
     """
     if seeds is not None and seeds < 1:
         raise UsageError(f"--seeds {seeds}: at least 1")
     if not run_limit > 0:
         raise UsageError(f"--run-limit {run_limit}: a positive number of seconds")
+    if plot is not None:
+        check_plot(Path(plot))
     limits = Budget.parse(budget) if budget is not None else None
     console = terminal.page()
-    progress = Console(stderr=True)
-    with progress.status("preparing ...") if progress.is_terminal else nullcontext():
+    progress = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+    names = list(dict.fromkeys(names))
+    with (
+        redirect_stdout(sys.stderr),  # an agent may print when it is imported or made
+        progress.status("preparing ...") if progress.is_terminal else nullcontext(),
+    ):
         wanted = _wanted(names, agents, seeds, limits, data, changes)
     path = Path(out or (f"{Path(names[0]).stem}.db" if len(names) == 1 else "tournament.db"))
     keys = [key for match in wanted for key in match.keys]
@@ -77,27 +85,25 @@ def run_tournament(
         _announce(progress, path, len(wanted), len(todo))
         try:
             if todo:
-                board = Board(progress, len(todo))
-                with board:
+                with Board(progress, len(todo)) as board:
                     play_missing(
                         store, wanted, 1 if engine == "inline" else jobs or cores(), run_limit, board.add
                     )
         except KeyboardInterrupt:
-            left = len(missing(store, wanted))
-            progress.print(
-                f"interrupted: {len(wanted) - left} of {len(wanted)} matches are in {path}; the same command goes on"
-            )
-            return INTERRUPTED
+            done = len(wanted) - len(missing(store, wanted))
+            how = " without --fresh" if fresh else " without --retry-failed" if retry_failed else ""
+            raise KeyboardInterrupt(
+                f"interrupted: {done} of {len(wanted)} matches are in {path}; the same command{how} goes on"
+            ) from None
         runs = store.runs(keys)
     summaries = summarise(runs)
     if as_json:
         click.echo(json.dumps([as_data(summary) for summary in summaries], indent=2))
     else:
         terminal.show(console, summaries)
-        console.print(f"[dim]Every request is in {path}: sandbox show {path}[/dim]")
+        console.print(Text(f"Every request is in {path}: sandbox show {path}", style="dim"), soft_wrap=True)
     if plot is not None:
         draw(summaries, runs, Path(plot))
-        progress.print(f"curves: {plot}")
     return 1 if any(summary.failures for summary in summaries) else 0
 
 
@@ -112,12 +118,18 @@ def _wanted(
     pairs = []
     for change in changes:
         key, equals, value = change.partition("=")
-        if not (equals and key):
+        if not (equals and key.strip()):
             raise UsageError(f"--set {change!r}: write KEY=VALUE, as in problem.model=t0pp")
         pairs.append((key.strip(), value.strip()))
     wanted = []
     for name in names:
-        source = Source(str(Path(name).resolve()) if name.endswith(".toml") else name, data, tuple(pairs))
+        # Absolute, so that workers and a later replay find them from wherever they stand.
+        path = name.endswith(".toml") or "/" in name
+        source = Source(
+            str(Path(name).absolute()) if path else name,
+            None if data is None else str(Path(data).absolute()),
+            tuple(pairs),
+        )
         scenario = load(source)
         specs = split_specs(agents) if agents is not None else list(scenario.agents)
         if not specs:
@@ -126,13 +138,36 @@ def _wanted(
     return wanted
 
 
+def check_plot(path: Path) -> None:
+    """Refuse before anything is played what could not be drawn afterwards.
+
+    Raises:
+        UsageError: if the ending or the folder is unusable.
+        MissingExtra: if matplotlib is not installed.
+    """
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise UsageError(f"--plot {path}: the name must end in .png, .svg or .pdf")
+    if not path.parent.is_dir():
+        raise UsageError(f"--plot {path}: there is no folder {path.parent}")
+    if find_spec("matplotlib") is None:
+        raise MissingExtra("--plot", "report")
+
+
 def draw(summaries: Sequence[Summary], runs: Sequence[Run], path: Path) -> None:
-    """One picture a tournament; the second and later ones get a number in their names."""
+    """One picture a tournament that has something to show; the later ones get a number in their names."""
     from sandbox.report import plot
 
-    for number, summary in enumerate(summaries):
+    drawn = 0
+    for summary in summaries:
+        if not summary.standings:
+            continue
+        drawn += 1
+        target = path if drawn == 1 else path.with_stem(f"{path.stem}-{drawn}")
         mine = [run for run in runs if (run.scenario, run.budget, run.digest) == summary.identity]
-        plot.draw(summary, mine, path if number == 0 else path.with_stem(f"{path.stem}-{number + 1}"))
+        plot.draw(summary, mine, target)
+        click.echo(f"curves: {target}", err=True)
+    if not drawn:
+        click.echo("no curves: there is no agent whose runs all finished", err=True)
 
 
 def _announce(console: Console, path: Path, total: int, todo: int) -> None:
@@ -197,5 +232,5 @@ class Board:
         return sorted(means, key=lambda row: row[2])
 
     def _picture(self) -> Group:
-        failed = [f"[red]{self._failed} runs failed[/red]"] if self._failed else []
+        failed = [Text(f"{self._failed} runs failed", style="red")] if self._failed else []
         return Group(self._bar, terminal.running(self._standings()), *failed)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from sandbox.engines.results import Played
+from sandbox.errors import StoreError
 from sandbox.store import Store
 from sandbox.tournament import Match, Run
 
@@ -37,6 +38,9 @@ def play_missing(
         jobs: processes to play in; 1 plays in this one.
         run_limit: wall seconds after which a match is given up.
         report: called in this process with the runs of each match, stored already.
+
+    Raises:
+        StoreError: if the store cannot be written, or another process removed runs from it.
     """
     with _alone(store.path) as alone:
         todo = missing(store, matches)
@@ -46,6 +50,8 @@ def play_missing(
                 match = result.match
                 store.add(result.runs, match.agents, match.source, result.cpu_seconds)
                 report(result.runs)
+        if missing(store, matches):
+            raise StoreError(f"{store.path}: another process removed runs meanwhile (--fresh?); start again")
 
 
 def _engine(matches: Iterator[Match], jobs: int, run_limit: float) -> Generator[Played, None, None]:
@@ -74,10 +80,11 @@ def _alone(store: Path) -> Iterator[bool]:
         yield True
         return
     path = store.with_name(store.name + ".lock")
-    with path.open("w") as file:
+    with ExitStack() as stack:
         try:
+            file = stack.enter_context(path.open("w"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError:  # another process holds it; or there can be no lock here, and nothing depends on it
             yield False
             return
         try:

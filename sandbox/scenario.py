@@ -10,6 +10,7 @@ from sandbox.limits import Limits
 from sandbox.protocol import Asides, Evaluate, Task
 from sandbox.session import World
 from sandbox.spaces import Box, Candidate, FreeText, Pool, Space
+from sandbox.trace import Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,13 @@ class Problem:
                 probe = texts[0]
             case Box(lower=lower):
                 probe = lower
-        quote = self.world(0).quote(Evaluate(probe))
-        return not any(getattr(quote, name) for name in budget.limits()) and budget.seconds is None
+        world, request = self.world(0), Evaluate(probe)
+        if any(getattr(world.quote(request), name) for name in budget.limits()):
+            return False
+        if budget.seconds is None:
+            return True
+        paced = self.limits.requests_per_minute or self.limits.tokens_per_minute
+        return not paced and not world.reply(Ticket(0, request, 0, 0, 0, request.key()), 0).nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,9 @@ class Source:
     """Enough to build a scenario again in another process."""
 
     name: str
-    """A name of the catalogue, or a path to a TOML file."""
+    """A name of the catalogue, or the absolute path of a TOML file."""
     data: str | None = None
-    """Folder or file of measured scores."""
+    """Absolute path of a folder or file of measured scores; what is in it matters, not where it is."""
     changes: tuple[tuple[str, str], ...] = ()
     """What differs from the file: (dotted key, value as TOML)."""
 

@@ -203,7 +203,11 @@ class Session:
                 if isinstance(request, Recommend):
                     self._recommend(request.candidate, now)
                     answer = None
-                elif isinstance(request, Gather) and request.requests == ():
+                elif (
+                    isinstance(request, Gather)
+                    and isinstance(request.requests, tuple)
+                    and not request.requests
+                ):
                     answer = ()
                 else:
                     tickets = self._admit(request, now)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ _SPENT = ", ".join(f"{currency} INTEGER NOT NULL" for currency in CURRENCIES)
 _TABLES = f"""
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
-    scenario TEXT NOT NULL, digest TEXT NOT NULL, problem TEXT NOT NULL, agent TEXT NOT NULL, seed INTEGER NOT NULL,
-    budget TEXT NOT NULL, rivals TEXT NOT NULL, error TEXT, recommended TEXT, truth REAL,
+    scenario TEXT NOT NULL, digest TEXT NOT NULL, problem TEXT NOT NULL, agent TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    budget TEXT NOT NULL, rivals TEXT NOT NULL, code TEXT NOT NULL, error TEXT, recommended TEXT, truth REAL,
     optimum REAL NOT NULL, baseline REAL NOT NULL, caveat TEXT NOT NULL, {_SPENT},
     source TEXT NOT NULL, spec TEXT NOT NULL, versions TEXT NOT NULL,
     played_at TEXT NOT NULL, cpu_seconds REAL NOT NULL
@@ -61,41 +62,65 @@ class Store:
     """One file. Several processes may read and add at the same time."""
 
     def __init__(self, path: Path | str, *, create: bool = True) -> None:
-        """Open the store at `path`.
+        """Open the store at `path`; without `create`, one that is on a read-only disk too.
 
         Raises:
             StoreError: if it is no store, was written by another version, or cannot be written.
         """
         self.path = Path(path)
+        if self.path.is_dir():
+            raise StoreError(
+                f"{self.path}: a folder, not a store; name a file, as in {self.path / 'runs.db'}"
+            )
         if not create and not self.path.is_file():
             raise StoreError(f"{self.path}: no such store; `sandbox run` makes one")
-        try:
-            self._db = sqlite3.connect(self.path, timeout=60.0, isolation_level=None)
-            self._open(create)
-        except sqlite3.Error as exc:
-            raise StoreError(f"{self.path}: {_explain(exc)}") from exc
+        with self._explained():
+            try:
+                self._db = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
+                self._open(create)
+            except sqlite3.OperationalError as exc:
+                self._close()
+                if create or not _read_only(exc):
+                    raise
+                log = self.path.with_name(self.path.name + "-wal")
+                if log.is_file() and log.stat().st_size:
+                    raise StoreError(
+                        f"{self.path}: read-only, and {log.name} is not merged yet; copy both"
+                    ) from exc
+                uri = f"{self.path.absolute().as_uri()}?immutable=1"
+                self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
+                self._open(create)
+            except BaseException:
+                self._close()
+                raise
 
     def _open(self, create: bool) -> None:
         schema, application = self._header()
         if create and schema == 0 and application == 0:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            with self._writing():
-                if self._header() == (0, 0):  # nobody else was faster
-                    if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                        raise StoreError(f"{self.path}: a database of another program; choose another --out")
-                    for statement in _TABLES.split(";"):
-                        self._db.execute(statement)
-                    self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
-                    self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+            self._make_tables()
             schema, application = self._header()
         if application != _APPLICATION:
-            raise StoreError(f"{self.path}: not a store of this program; choose another --out")
+            raise StoreError(f"{self.path}: {_FOREIGN}")
         if schema != SCHEMA:
             raise StoreError(
                 f"{self.path}: written with schema {schema}, and this version reads schema {SCHEMA}; "
                 "use the version that wrote it, or choose another --out"
             )
+        if create:
+            with suppress(sqlite3.OperationalError):  # faster, but others may be using the file just now
+                self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
+
+    def _make_tables(self) -> None:
+        with self._writing():
+            if self._header() != (0, 0):
+                return  # another process was faster
+            if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise StoreError(f"{self.path}: {_FOREIGN}")
+            for statement in _TABLES.split(";"):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._db.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def _header(self) -> tuple[int, int]:
         schema: int = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -103,20 +128,34 @@ class Store:
         return schema, application
 
     @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What SQLite complains about, as a sentence that names the file."""
+        try:
+            yield
+        except sqlite3.Error as exc:
+            raise StoreError(f"{self.path}: {_explain(exc)}") from exc
+        except OverflowError as exc:
+            raise StoreError(f"{self.path}: a run cost or took more than 64 bits can count ({exc})") from exc
+
+    @contextmanager
     def _writing(self) -> Iterator[None]:
         """All or nothing, also if the process is killed inside."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
+
+    def _close(self) -> None:
+        if hasattr(self, "_db"):
+            self._db.close()
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._close()
 
     def __enter__(self) -> Store:
         return self
@@ -126,11 +165,21 @@ class Store:
 
     def has(self, keys: Iterable[str]) -> bool:
         """Whether all these runs are stored."""
-        return all(self._db.execute("SELECT 1 FROM runs WHERE key = ?", (key,)).fetchone() for key in keys)
+        with self._explained():
+            return all(
+                self._db.execute("SELECT 1 FROM runs WHERE key = ?", (key,)).fetchone() for key in keys
+            )
 
     def keys(self) -> set[str]:
         """Of every stored run."""
-        return {key for (key,) in self._db.execute("SELECT key FROM runs")}
+        with self._explained():
+            return {key for (key,) in self._db.execute("SELECT key FROM runs")}
+
+    def count(self) -> int:
+        """How many runs are stored."""
+        with self._explained():
+            number: int = self._db.execute("SELECT count(*) FROM runs").fetchone()[0]
+            return number
 
     def forget(self, keys: Iterable[str], *, only_failed: bool = False) -> None:
         """Remove these runs (or those of them that failed), so that they are played again.
@@ -139,16 +188,12 @@ class Store:
             StoreError: if the file cannot be written.
         """
         extra = " AND error IS NOT NULL" if only_failed else ""
-        try:
-            with self._writing():
-                for key in keys:
-                    for (number,) in self._db.execute(
-                        f"SELECT id FROM runs WHERE key = ?{extra}", (key,)
-                    ).fetchall():
-                        for table, column in (("records", "run"), ("steps", "run"), ("runs", "id")):
-                            self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (number,))
-        except sqlite3.Error as exc:
-            raise StoreError(f"{self.path}: {_explain(exc)}") from exc
+        with self._explained(), self._writing():
+            for key in keys:
+                found = self._db.execute(f"SELECT id FROM runs WHERE key = ?{extra}", (key,)).fetchall()
+                for number in found:
+                    for table, column in (("records", "run"), ("steps", "run"), ("runs", "id")):
+                        self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", number)
 
     def add(self, runs: Sequence[Run], specs: Sequence[str], source: Source, cpu_seconds: float) -> None:
         """Store all runs of a match, or none; runs that are stored already stay as they are.
@@ -156,17 +201,14 @@ class Store:
         Raises:
             StoreError: if the file cannot be written; nothing of the match is stored then.
         """
-        try:
-            with self._writing():
-                for run, spec in zip(runs, specs, strict=True):
-                    self._insert(run, spec, source, cpu_seconds / len(runs))
-        except sqlite3.Error as exc:
-            raise StoreError(f"{self.path}: {_explain(exc)}; what was stored before is safe") from exc
+        with self._explained(), self._writing():
+            for run, spec in zip(runs, specs, strict=True):
+                self._insert(run, spec, source, cpu_seconds / len(runs))
 
     def _insert(self, run: Run, spec: str, source: Source, cpu_seconds: float) -> None:
         row = (
             run.key, run.scenario, run.digest, run.problem, run.agent, run.seed,
-            json.dumps(run.budget.limits()), json.dumps(run.rivals), run.error,
+            json.dumps(run.budget.limits()), json.dumps(run.rivals), run.code, run.error,
             None if run.recommended is None else dump_candidate(run.recommended),
             run.truth, run.optimum, run.baseline, run.caveat, *run.spent,
             json.dumps([source.name, source.data, source.changes]), spec, json.dumps(versions()),
@@ -194,39 +236,40 @@ class Store:
         if steps:
             self._db.executemany(f"INSERT INTO steps VALUES ({_marks(steps[0])})", steps)
 
-    def runs(self, keys: Iterable[str] | None = None, *, records: bool = False) -> list[Run]:
-        """Stored runs, in an order that does not depend on when they were played.
+    def runs(self, keys: Iterable[str] | None = None, *, current: bool = False) -> list[Run]:
+        """Stored runs without their records, in an order that does not depend on when they were played.
 
         Args:
             keys: which; None for all.
-            records: whether to read the records too, which are most of the file.
+            current: leave out what an agent made before its code or this package changed.
         """
-        wanted = None if keys is None else set(keys)
-        try:
-            rows = self._db.execute(
-                f"SELECT {_RUN} FROM runs ORDER BY scenario, problem, agent, seed, key"
-            ).fetchall()
-            steps = self._steps(None if wanted is None or len(wanted) > 500 else rows, wanted)
-            return [
-                self._run(row, steps.get(row[0], ()), records)
-                for row in rows
-                if wanted is None or row[1] in wanted
-            ]
-        except sqlite3.Error as exc:
-            raise StoreError(f"{self.path}: {_explain(exc)}") from exc
+        wanted = None if keys is None else list(keys)
+        query = f"SELECT {_RUN} FROM runs"
+        few = wanted is not None and len(wanted) <= 500
+        if few:
+            query += f" WHERE key IN ({_marks(wanted or ())})"
+        with self._explained():
+            rows = self._db.execute(f"{query} ORDER BY {_ORDER}", (wanted or ()) if few else ()).fetchall()
+            if wanted is not None and not few:
+                chosen = set(wanted)
+                rows = [row for row in rows if row[1] in chosen]
+            if current:
+                rows = _newest(rows)
+            steps = self._steps([row[0] for row in rows] if few else None)
+        return [self._run(row, steps.get(row[0], ())) for row in rows]
 
-    def _steps(self, rows: list[Any] | None, wanted: set[str] | None) -> dict[int, list[Step]]:
-        """The recommendations of the wanted runs, or of all."""
+    def _steps(self, runs: list[int] | None) -> dict[int, list[Step]]:
+        """The recommendations of these runs, or of all."""
         query = f"SELECT run, candidate, truth, at, {', '.join(CURRENCIES)} FROM steps"
-        if rows is not None and wanted is not None:
-            query += f" WHERE run IN ({', '.join(str(row[0]) for row in rows if row[1] in wanted)})"
+        if runs is not None:
+            query += f" WHERE run IN ({', '.join(map(str, runs))})"
         found: dict[int, list[Step]] = {}
         for run, candidate, truth, at, *spent in self._db.execute(query + " ORDER BY run, number"):
             found.setdefault(run, []).append(Step(load_candidate(candidate), truth, at, Cost._make(spent)))
         return found
 
-    def _run(self, row: Any, steps: Sequence[Step], records: bool) -> Run:
-        (number, key, scenario, digest, problem, agent, seed, budget, rivals, error, recommended,
+    def _run(self, row: Any, steps: Sequence[Step]) -> Run:
+        (_, key, scenario, digest, problem, agent, seed, budget, rivals, code, error, recommended,
          truth, optimum, baseline, caveat, *spent) = row  # fmt: skip
         return Run(
             key=key,
@@ -242,11 +285,18 @@ class Store:
             truth=truth,
             spent=Cost._make(spent),
             steps=tuple(steps),
-            records=tuple(self._records(number)) if records else (),
+            records=(),
             optimum=optimum,
             baseline=baseline,
             caveat=caveat,
+            code=code,
         )
+
+    def records(self, key: str) -> tuple[Record, ...]:
+        """Every request of the run with this key, in the order asked."""
+        with self._explained():
+            number = self._db.execute("SELECT id FROM runs WHERE key = ?", (key,)).fetchone()[0]
+            return tuple(self._records(number))
 
     def _records(self, run: int) -> Iterator[Record]:
         query = (
@@ -267,42 +317,59 @@ class Store:
         Raises:
             StoreError: if there is none, or more than one.
         """
-        rows = self._db.execute(
-            "SELECT key FROM runs WHERE key LIKE ? OR problem || '/' || agent || '/' || seed = ? "
-            "OR scenario || '/' || problem || '/' || agent || '/' || seed = ?",
-            (name.replace("%", "") + "%", name, name),
-        ).fetchall()
+        with self._explained():
+            rows = self._db.execute(
+                "SELECT key FROM runs WHERE substr(key, 1, ?1) = ?2 "
+                "OR problem || '/' || agent || '/' || seed = ?2 "
+                "OR scenario || '/' || problem || '/' || agent || '/' || seed = ?2",
+                (max(len(name), 1), name),
+            ).fetchall()
         if len(rows) != 1:
-            reason = f"{len(rows)} runs" if rows else "no run"
+            what = f"{len(rows)} runs are" if rows else "no run is"
+            keys = f": {', '.join(key[:10] for (key,) in rows[:5])}" if rows else ""
             raise StoreError(
-                f"{self.path}: {reason} named {name!r}; `sandbox show {self.path}` lists them "
-                "(a key, or problem/agent/seed)"
+                f"{self.path}: {what} named {name!r}{keys}; give a key or problem/agent/seed, as "
+                f"`sandbox show {self.path} --runs` lists them"
             )
-        return self.runs([rows[0][0]], records=True)[0]
+        key = rows[0][0]
+        return replace(self.runs([key])[0], records=self.records(key))
 
     def provenance(self, key: str) -> Provenance:
         """How the run with this key came to be."""
-        source, spec, made_with, played_at, cpu_seconds = self._db.execute(
-            "SELECT source, spec, versions, played_at, cpu_seconds FROM runs WHERE key = ?", (key,)
-        ).fetchone()
+        with self._explained():
+            source, spec, made_with, played_at, cpu_seconds = self._db.execute(
+                "SELECT source, spec, versions, played_at, cpu_seconds FROM runs WHERE key = ?", (key,)
+            ).fetchone()
         name, data, changes = json.loads(source)
-        return Provenance(
-            Source(name, data, tuple((k, v) for k, v in changes)),
-            spec,
-            json.loads(made_with),
-            played_at,
-            cpu_seconds,
-        )
+        origin = Source(name, data, tuple((k, v) for k, v in changes))
+        return Provenance(origin, spec, json.loads(made_with), played_at, cpu_seconds)
 
 
 _RUN = (
-    "id, key, scenario, digest, problem, agent, seed, budget, rivals, error, recommended, truth, "
+    "id, key, scenario, digest, problem, agent, seed, budget, rivals, code, error, recommended, truth, "
     "optimum, baseline, caveat, " + ", ".join(CURRENCIES)
 )
+_ORDER = "scenario, problem, agent, seed, digest, budget, key"
+_FOREIGN = "not a store of this program; choose another --out"
+_PATIENCE = 60.0
+"""Seconds to wait for another process that is writing."""
+
+
+def _newest(rows: list[Any]) -> list[Any]:
+    """Of each agent in each tournament the rows that share their code with the one stored last."""
+    last: dict[tuple[Any, ...], tuple[int, str]] = {}
+    for number, _, scenario, digest, _, agent, _, budget, rivals, code, *_ in rows:
+        who = (scenario, digest, agent, budget, rivals)
+        last[who] = max(last.get(who, (0, "")), (number, code))
+    return [row for row in rows if row[9] == last[row[2], row[3], row[5], row[7], row[8]][1]]
 
 
 def _marks(row: Sequence[Any]) -> str:
     return ", ".join("?" * len(row))
+
+
+def _read_only(error: sqlite3.Error) -> bool:
+    return any(sign in str(error) for sign in ("readonly", "read-only", "unable to open"))
 
 
 def _explain(error: sqlite3.Error) -> str:
@@ -312,13 +379,13 @@ def _explain(error: sqlite3.Error) -> str:
         "readonly": "the file or its folder is read-only",
         "read-only": "the file or its folder is read-only",
         "unable to open": "the folder does not exist or may not be written",
-        "full": "the disk is full",
-        "not a database": "not a store of this program; choose another --out",
-        "malformed": "the file is damaged",
-        "locked": "another process has held it for a minute",
-        "disk I/O": "the disk cannot be written (full?)",
+        "is full": "the disk is full; what was stored is kept, make room and run the same command again",
+        "not a database": _FOREIGN,
+        "malformed": "the file is damaged; move it away, or choose another --out",
+        "locked": f"another process has been writing to it for {_PATIENCE:g} s; try again",
+        "disk I/O": "the disk cannot be written or read; is it full?",
     }
     for sign, meaning in advice.items():
         if sign in text:
-            return f"{meaning} ({text})" if sign not in meaning else meaning
+            return f"{meaning} ({text})"
     return text

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -17,10 +17,11 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from sandbox.budget import CURRENCIES, Budget, Cost, Ledger
+from sandbox.codec import one_line
 from sandbox.drivers import virtual
-from sandbox.errors import AgentError, ScenarioError
+from sandbox.errors import AgentError, ScenarioError, UsageError
 from sandbox.protocol import Agent, Plan, Task, unmet
-from sandbox.registry import agent_digest, load_scenario, make_agent
+from sandbox.registry import agent_digest, canonical, load_scenario, make_agent
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import Session
 from sandbox.spaces import Candidate
@@ -39,7 +40,11 @@ class Match:
     problem: str
     seed: int
     agents: tuple[str, ...]
-    """Specs, as `make_agent` reads them."""
+    """Specs in their canonical spelling, as `make_agent` reads them."""
+    names: tuple[str, ...]
+    """The agents' names."""
+    codes: tuple[str, ...]
+    """Of each agent: changes with its options, its code, and the version of this package."""
     budget: Budget
     keys: tuple[str, ...]
     """The names of the runs in a store, one an agent: hashes of all that can change their results."""
@@ -82,6 +87,8 @@ class Run:
     optimum: float
     baseline: float
     caveat: str
+    code: str = ""
+    """Of the agent's options and code, and of this package's version."""
 
     @property
     def gap(self) -> float:
@@ -110,26 +117,44 @@ def matches(
 
     Raises:
         ScenarioError: if an agent cannot play a problem, or no limit of the budget stops it.
-        UsageError: if an agent does not exist.
+        UsageError: if an agent does not exist, or two of them have one name.
     """
-    names = [make_agent(spec).name for spec in agents]
-    if len(set(names)) < len(names):
-        raise ScenarioError(f"two of the agents {', '.join(names)} have the same name")
+    specs = [canonical(spec) for spec in agents]
+    made = {spec: make_agent(spec) for spec in specs}
+    for spec in specs:
+        same = [other for other in specs if made[other].name == made[spec].name]
+        if len(same) > 1:
+            raise UsageError(
+                f"--agents: {' and '.join(same)} have one name, {made[spec].name!r}; "
+                "leave one out, or tell them apart with name(name='...')"
+            )
     for problem in scenario.problems:
-        _admit(scenario, problem, agents, budget)
-    digests = {spec: agent_digest(spec) for spec in agents}
+        _admit(scenario, problem, [made[spec] for spec in specs], budget)
+    codes = {spec: _hash([versions()["instruct-sandbox"], agent_digest(spec)]) for spec in specs}
+    tournament = [scenario.name, scenario.digest, budget.limits()]
+    teams = []
+    for group in [specs] if scenario.shared else [[spec] for spec in specs]:
+        party = tuple(codes[spec] for spec in group)
+        heads = [_hash([tournament, party, place]) for place in range(len(group))]
+        teams.append((tuple(group), tuple(made[spec].name for spec in group), party, heads))
     found = []
-    groups = [tuple(agents)] if scenario.shared else [(spec,) for spec in agents]
     for seed in range(seeds):
         for problem in scenario.problems:
-            for group in groups:
-                facts = [
-                    versions()["instruct-sandbox"], scenario.name, scenario.digest, problem, seed,
-                    budget.limits(), [(spec.replace(" ", ""), digests[spec]) for spec in group],
-                ]  # fmt: skip
-                keys = tuple(_hash([*facts, spec.replace(" ", "")]) for spec in group)
+            for team, names, party, heads in teams:
+                keys = tuple([_hash([head, problem, seed]) for head in heads])
                 found.append(
-                    Match(source, scenario.name, scenario.digest, problem, seed, group, budget, keys)
+                    Match(
+                        source,
+                        scenario.name,
+                        scenario.digest,
+                        problem,
+                        seed,
+                        team,
+                        names,
+                        party,
+                        budget,
+                        keys,
+                    )
                 )
     return found
 
@@ -138,12 +163,12 @@ def _hash(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:20]
 
 
-def _admit(scenario: Scenario, name: str, agents: Sequence[str], budget: Budget) -> None:
+def _admit(scenario: Scenario, name: str, agents: Sequence[Agent], budget: Budget) -> None:
     """Refuse what cannot be played before anything is."""
     problem = scenario.build(name)
     task = problem.task(budget)
-    for spec in agents:
-        reason = unmet(make_agent(spec), task)
+    for agent in agents:
+        reason = unmet(agent, task)
         if reason:
             raise ScenarioError(f"{scenario.name}/{name}: {reason}; leave it out with --agents")
     if problem.endless(budget):
@@ -160,45 +185,68 @@ def load(source: Source) -> Scenario:
     return load_scenario(source)
 
 
+class Halt(BaseException):
+    """Raised inside a match from outside, by a clock or a person; never an agent's own error."""
+
+
 def play(match: Match) -> list[Run]:
-    """Play one match in virtual time; one run an agent."""
-    problem = load(match.source).build(match.problem)
+    """Play one match in virtual time; one run an agent.
+
+    Raises:
+        ScenarioError: if the scenario or its data are not any more what the match was made for.
+    """
+    scenario = load(match.source)
+    if scenario.digest != match.digest:
+        raise ScenarioError(f"{match.scenario}: its settings or data changed while it was being played")
+    problem = scenario.build(match.problem)
+    task = problem.task(match.budget)
     sessions = []
-    for spec in match.agents:
-        agent = make_agent(spec)
-        task = problem.task(match.budget)
-        rng = stream(match.seed, "agent", agent.name, match.scenario, match.problem)
-        sessions.append(
-            Session(
-                agent.name, _plan(agent, task, rng), task, problem.world(match.seed), Ledger(match.budget)
-            )
-        )
+    for spec, name in zip(match.agents, match.names, strict=True):
+        rng = stream(match.seed, "agent", name, match.scenario, match.problem)
+        world = problem.world(match.seed)
+        sessions.append(Session(name, plan_of(spec, task, rng), task, world, Ledger(match.budget)))
     try:
         virtual.play(sessions, problem.limits)
     finally:
         for session in sessions:
             session.close()
-    rivals = tuple(session.agent for session in sessions) if len(sessions) > 1 else ()
-    return [
-        _judge(match, key, session, problem, rivals)
-        for key, session in zip(match.keys, sessions, strict=True)
-    ]
+    return [_judge(match, i, session, problem) for i, session in enumerate(sessions)]
 
 
-def _plan(agent: Agent, task: Task, rng: np.random.Generator) -> Plan[Candidate]:
-    """The agent's plan; an agent that fails already here fails in its session."""
+def plan_of(spec: str, task: Task, rng: np.random.Generator) -> Plan[Candidate]:
+    """The plan of the agent that `spec` makes; an agent that fails already here fails in its session."""
     try:
-        return agent.plan(task, rng)
-    except Exception as exc:
+        plan = make_agent(spec).plan(task, rng)
+    except Halt:
+        raise
+    except BaseException as exc:
         return _failing(exc)
+    return _contained(plan) if isinstance(plan, Generator) else plan
 
 
-def _failing(error: Exception) -> Plan[Candidate]:
-    raise error
+def _failing(error: BaseException) -> Plan[Candidate]:
+    raise _ordinary(error)
     yield  # a generator, so that the error is raised where the session listens
 
 
-def _judge(match: Match, key: str, session: Session, problem: Problem, rivals: tuple[str, ...]) -> Run:
+def _contained(plan: Plan[Candidate]) -> Plan[Candidate]:
+    """The plan, with whatever it raises as an error that stops this agent only."""
+    try:
+        return (yield from plan)
+    except (Exception, GeneratorExit, Halt):
+        raise
+    except BaseException as exc:
+        raise _ordinary(exc) from None
+
+
+def _ordinary(error: BaseException) -> Exception:
+    """An agent's SystemExit, KeyboardInterrupt and the like must not end a tournament."""
+    if isinstance(error, Exception):
+        return error
+    return RuntimeError(f"it raised {type(error).__name__}").with_traceback(error.__traceback__)
+
+
+def _judge(match: Match, place: int, session: Session, problem: Problem) -> Run:
     """The referee: noiseless truth of all that was recommended."""
     failure: AgentError | None = session.failure
     steps = tuple(
@@ -207,15 +255,15 @@ def _judge(match: Match, key: str, session: Session, problem: Problem, rivals: t
     )
     final = None if failure else session.recommendation
     return Run(
-        key=key,
+        key=match.keys[place],
         scenario=match.scenario,
         digest=match.digest,
         problem=match.problem,
         agent=session.agent,
         seed=match.seed,
         budget=match.budget,
-        rivals=rivals,
-        error=f"{type(failure).__name__}: {failure}" if failure else None,
+        rivals=match.names if len(match.names) > 1 else (),
+        error=one_line(f"{type(failure).__name__}: {failure}") if failure else None,
         recommended=final,
         truth=None if final is None else float(problem.truth(final)),
         spent=session.ledger.spent,
@@ -224,6 +272,7 @@ def _judge(match: Match, key: str, session: Session, problem: Problem, rivals: t
         optimum=problem.optimum,
         baseline=problem.baseline,
         caveat=problem.caveat,
+        code=match.codes[place],
     )
 
 

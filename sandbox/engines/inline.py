@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 
-from sandbox.engines.results import Played, play_guarded
+from sandbox.engines.results import Played, play_guarded, stoppable
 from sandbox.tournament import Match
 
 
 def play_all(matches: Iterable[Match], most_seconds: float) -> Generator[Played, None, None]:
     """Yield each match as it is done; a match is taken from `matches` only when its turn comes."""
     for match in matches:
-        yield play_guarded(match, most_seconds)
+        with stoppable():
+            played = play_guarded(match, most_seconds)
+        yield played

@@ -1,17 +1,22 @@
-"""What an engine hands back, and how it guards against an agent that never stops."""
+"""What an engine hands back, and how a match is stopped from outside."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from types import FrameType
 
 from sandbox.budget import FREE
-from sandbox.registry import make_agent
-from sandbox.tournament import Match, Run, load, play
+from sandbox.tournament import Halt, Match, Run, load, play
+
+_AGAIN = 2.0
+"""Wall seconds after which an agent that swallowed the first ring hears the next one."""
+_LONGEST = 1e8  # three years; a timer of the system takes little more
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,51 +28,96 @@ class Played:
     cpu_seconds: float
 
 
-class Hung(BaseException):
-    """Raised inside an agent that exceeded the wall time of a match; no agent can catch it by habit."""
+class Hung(Halt):
+    """The wall time of a match is over."""
+
+
+class Interrupted(Halt):
+    """A person pressed Ctrl-C."""
 
 
 def play_guarded(match: Match, most_seconds: float) -> Played:
     """Play a match; if it takes longer than `most_seconds` of wall time, its runs fail.
 
     The only place where the speed of a machine can decide anything, and it decides only
-    that there is no result.
+    that there is no result. What an agent prints goes to standard error: standard output
+    belongs to whoever reads the results.
     """
     started = time.process_time()
+    problem = load(match.source).build(match.problem)  # before the clock starts: this is not the agents' time
+    runs: list[Run] = []
+    rung = False
     try:
-        with _alarm(most_seconds):
+        with redirect_stdout(sys.stderr), _alarm(most_seconds) as heard:
             runs = play(match)
+        rung = bool(heard)  # an agent swallowed the alarm, so what it did then depends on the clock
     except Hung:
-        why = f"stopped after {most_seconds:g} s of wall time (--run-limit)"
-        runs = [_hung(match, i, why) for i in range(len(match.agents))]
+        rung = True
+    if rung:
+        runs = [
+            Run(
+                key=match.keys[i], scenario=match.scenario, digest=match.digest, problem=match.problem,
+                agent=name, seed=match.seed, budget=match.budget,
+                rivals=match.names if len(match.names) > 1 else (),
+                error=f"{STOPPED} {most_seconds:g} s of wall time (--run-limit)",
+                recommended=None, truth=None, spent=FREE, steps=(), records=(), optimum=problem.optimum,
+                baseline=problem.baseline, caveat=problem.caveat, code=match.codes[i],
+            )
+            for i, name in enumerate(match.names)
+        ]  # fmt: skip
     return Played(match, runs, time.process_time() - started)
 
 
-def _hung(match: Match, i: int, why: str) -> Run:
-    problem = load(match.source).build(match.problem)
-    return Run(
-        key=match.keys[i], scenario=match.scenario, digest=match.digest, problem=match.problem,
-        agent=make_agent(match.agents[i]).name, seed=match.seed, budget=match.budget,
-        rivals=match.agents if len(match.agents) > 1 else (), error=why, recommended=None, truth=None,
-        spent=FREE, steps=(), records=(), optimum=problem.optimum, baseline=problem.baseline,
-        caveat=problem.caveat,
-    )  # fmt: skip
+STOPPED = "stopped after"
+"""How the error of a run begins that a clock stopped; nothing of such a run is stored."""
 
 
 @contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Raise `Hung` here after so many seconds, where the platform and the thread allow it."""
+def _alarm(seconds: float) -> Generator[list[float], None, None]:
+    """Raise `Hung` here after so many seconds, where platform and thread allow it; the rings so far."""
+    rings: list[float] = []
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
-        yield
+        yield rings
         return
+    over = False
 
-    def ring(_signal: int, _frame: object) -> None:
-        raise Hung
+    def ring(_signal: int, _frame: FrameType | None) -> None:
+        if not over:
+            rings.append(time.monotonic())
+            raise Hung
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, _LONGEST), _AGAIN)
     try:
-        yield
+        yield rings
     finally:
+        over = True
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def stoppable() -> Generator[None, None, None]:
+    """Ctrl-C in here cannot be mistaken for an agent's own error, nor be swallowed by one.
+
+    Raises:
+        KeyboardInterrupt: when it was pressed; what was being played is not to be stored then.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[bool] = []
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        pressed.append(True)
+        raise Interrupted
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    except Interrupted:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt

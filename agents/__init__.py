@@ -1,0 +1,14 @@
+"""The optimizers that come along, one a file; a new one is one more line in the table."""
+
+TABLE: dict[str, str] = {
+    "random": "agents.random_search:RandomSearch",
+    "round-robin": "agents.round_robin:RoundRobin",
+    "ucb": "agents.ucb:UCB",
+    "thompson": "agents.thompson:Thompson",
+    "sequential-halving": "agents.sequential_halving:SequentialHalving",
+    "gp-bo": "agents.gp_bo:GaussianProcessBO",
+    "evolution": "agents.evolution:Evolution",
+    "tpe": "agents.tpe:TPE",
+    "cma-es": "agents.cma_es:CMAES",
+}
+"""Name -> "module:class"; nothing is imported before it is used."""
