@@ -151,7 +151,7 @@ class Means(Generic[C]):
 class Arms:
     """Bookkeeping of a bandit: looks, means and noise of numbered arms, scores carried to [0, 1]."""
 
-    __slots__ = ("_high", "_low", "_squares", "_sums", "looks", "rows")
+    __slots__ = ("_failures", "_high", "_low", "_squares", "_sums", "looks", "rows")
 
     def __init__(self, count: int, task: Task) -> None:
         self._low, self._high = task.score_range
@@ -160,6 +160,7 @@ class Arms:
         self.looks = np.zeros(count)
         self._sums = np.zeros(count)
         self._squares = np.zeros(count)
+        self._failures: dict[int, int] = {}
 
     def add(self, arm: int, score: float) -> None:
         """One more look at `arm`."""
@@ -167,6 +168,22 @@ class Arms:
         self.looks[arm] += 1.0
         self._sums[arm] += unit
         self._squares[arm] += unit * unit
+
+    def failed(self, arm: int) -> None:
+        """A look that was not answered."""
+        self._failures[arm] = self._failures.get(arm, 0) + 1
+
+    def choose(self, worth: Array) -> int:
+        """The arm of largest worth, except those that failed twice more than they answered.
+
+        They must not hold up the others for ever; where all are such, so may be the service, and all count.
+        """
+        if self._failures:
+            aside = [arm for arm, times in self._failures.items() if times >= self.looks[arm] + 2]
+            if len(aside) < len(worth):
+                worth = worth.copy()
+                worth[aside] = -np.inf
+        return int(worth.argmax())
 
     @property
     def means(self) -> Array:

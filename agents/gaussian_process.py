@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 LENGTHSCALES = (0.35, 0.7, 1.4)
 """In medians of the distance."""
-AMPLITUDES = (0.5, 1.0, 2.0, 4.0)
+AMPLITUDES = (1.0, 2.0, 4.0, 8.0)
 """Prior variances, in units of what noise does not explain of the variance of the scores."""
 NOISES = (1e-3, 1e-2, 0.1, 0.5)
 """Shares of the variance of the scores that are noise, where the noise is not known."""

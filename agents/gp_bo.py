@@ -33,6 +33,8 @@ class GaussianProcessBO:
     """Evaluations before the model is first asked."""
     batch: int = 1
     """How many candidates to ask for at once."""
+    ahead: int = 5
+    """On texts: how many looks in a row at one text the knowledge gradient values; 1 is the original."""
     largest: int = 1000
     """Of a larger pool a random subset of this size is played on."""
     offspring: int = 64
@@ -44,6 +46,7 @@ class GaussianProcessBO:
     def __post_init__(self) -> None:
         check_whole("start", self.start, 1)
         check_whole("batch", self.batch, 1)
+        check_whole("ahead", self.ahead, 1)
         check_whole("largest", self.largest, 2, 5000)
         check_whole("offspring", self.offspring, 1, 1000)
         check_whole("memory", self.memory, 4, 5000)
@@ -63,7 +66,7 @@ class GaussianProcessBO:
         members = len(space.texts)
         texts = space.texts if members <= self.largest else choose_arms(space.texts, self.largest, rng)
         apart = distances(texts)
-        model = TextModel(task, len(texts))
+        model = TextModel(task, len(texts), self.ahead)
         order: list[int] = rng.permutation(len(texts))[: self.start].tolist()
         best = texts[order[0]]
         yield from Recommend(best)
@@ -94,7 +97,7 @@ class GaussianProcessBO:
         metric = TextMetric(describe(texts))
         texts = texts[: self.start]
         described = describe(texts)
-        model = TextModel(task, len(texts))
+        model = TextModel(task, len(texts), self.ahead)
         try:
             for first in range(0, len(texts), self.batch):
                 yield from _look(model, texts, list(range(len(texts)))[first : first + self.batch])

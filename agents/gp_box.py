@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,11 +36,11 @@ def search_box(
         MissingExtra: if botorch is not installed.
     """
     try:
-        import botorch
-        import torch  # noqa: F401
+        with warnings.catch_warnings():  # torch deprecates what its dependents still import
+            warnings.simplefilter("ignore")
+            importlib.import_module("botorch")
     except ImportError as error:
         raise MissingExtra("gp-bo on a box", "bo") from error
-    del botorch
     best = in_box(box, rng.random(box.dimensions))
     yield from Recommend(best)
     points: list[Array] = []
@@ -124,7 +125,7 @@ class _BoxModel:
                     q=1,
                     num_restarts=RESTARTS,
                     raw_samples=RAW_SAMPLES,
-                    options={"maxiter": 40, "sample_around_best": True, "seed": seed},
+                    options={"maxiter": 20, "sample_around_best": True, "seed": seed},
                 )
                 chosen = np.vstack([chosen, found.detach().numpy()])
                 if len(chosen) < count:  # kriging believer: as if it scored as expected
@@ -147,7 +148,7 @@ class _BoxModel:
         if 3 * len(scores) >= 4 * self._fitted_at:
             fit_gpytorch_mll(
                 ExactMarginalLogLikelihood(model.likelihood, model),
-                optimizer_kwargs={"options": {"maxiter": 100}},
+                optimizer_kwargs={"options": {"maxiter": 50}},
             )
             self._fitted, self._fitted_at = model.state_dict(), len(scores)
         model.eval()

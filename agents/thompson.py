@@ -26,7 +26,7 @@ class Thompson:
     name: str = "thompson"
     prior: float = 0.5
     """Right and wrong rows assumed beforehand, each; 0.5 is Jeffreys' prior, 1 is uniform."""
-    share: float = 0.6
+    share: float = 0.8
     """Arms per evaluation of the budget."""
     caution: float = 0.5
     """Looks at the mean of all arms that the recommendation mixes in."""
@@ -48,9 +48,10 @@ class Thompson:
         try:
             while True:
                 draw = self._beta(known, rng) if task.dev_rows > 0 else _normal(known, rng)
-                arm = int(draw.argmax())
+                arm = known.choose(draw)
                 (answer,) = yield from gather([Evaluate(arms[arm])])
                 if isinstance(answer, AnswerFailed):
+                    known.failed(arm)
                     continue
                 known.add(arm, answer.score)
                 leader = known.leader(self.caution)

@@ -56,10 +56,10 @@ class Gaussian:
         _positive("sd", self.sd)
 
     def bind(self, seed: int, place: int) -> Sampler:
-        sd, draw, quantile = self.sd, Uniforms(seed, "gaussian", place, count=1), normal_quantile
+        sd, draw, quantile = self.sd, Uniforms(seed, "gaussian", place, count=1).one, normal_quantile
 
         def sample(score: float, look: Look) -> Seen:
-            return score + sd / math.sqrt(look.share) * quantile(draw(look.key)[0]), ()
+            return score + sd / math.sqrt(look.share) * quantile(draw(look.key)), ()
 
         return sample
 
@@ -77,11 +77,11 @@ class Heteroscedastic:
 
     def bind(self, seed: int, place: int) -> Sampler:
         low, slope = self.sd_low, self.sd_high - self.sd_low
-        draw, quantile = Uniforms(seed, "heteroscedastic", place, count=1), normal_quantile
+        draw, quantile = Uniforms(seed, "heteroscedastic", place, count=1).one, normal_quantile
 
         def sample(score: float, look: Look) -> Seen:
             sd = low + slope * min(max(score, 0.0), 1.0)
-            return score + sd / math.sqrt(look.share) * quantile(draw(look.key)[0]), ()
+            return score + sd / math.sqrt(look.share) * quantile(draw(look.key)), ()
 
         return sample
 
@@ -97,15 +97,15 @@ class Binomial:
             raise ValueError(f"rows={self.rows}: at least 1")
 
     def bind(self, seed: int, place: int) -> Sampler:
-        count, draw = self.rows, Uniforms(seed, "binomial", place, count=1)
+        count, draw = self.rows, Uniforms(seed, "binomial", place, count=1).one
 
         def sample(score: float, look: Look) -> Seen:
             chance = min(max(score, 0.0), 1.0)
             if look.rows is None:
-                return binomial_quantile(draw(look.key)[0], count, chance) / count, ()
+                return binomial_quantile(draw(look.key), count, chance) / count, ()
             rows = tuple(
                 [
-                    RowResult(row, float(draw(look.key + row.to_bytes(8, "little"))[0] < chance))
+                    RowResult(row, float(draw(look.key + row.to_bytes(8, "little")) < chance))
                     for row in look.rows
                 ]
             )
@@ -151,10 +151,10 @@ class HeavyTailed:
     def bind(self, seed: int, place: int) -> Sampler:
         from scipy.special import stdtrit
 
-        scale, df, draw = self.scale, self.df, Uniforms(seed, "heavy-tailed", place, count=1)
+        scale, df, draw = self.scale, self.df, Uniforms(seed, "heavy-tailed", place, count=1).one
 
         def sample(score: float, look: Look) -> Seen:
-            return score + scale / math.sqrt(look.share) * float(stdtrit(df, draw(look.key)[0])), ()
+            return score + scale / math.sqrt(look.share) * float(stdtrit(df, draw(look.key))), ()
 
         return sample
 

@@ -202,13 +202,20 @@ class Service:
 class Desk:
     """A service with a seed: the same key always meets the same latency and the same faults."""
 
-    __slots__ = ("_faults", "_latency", "_luck", "service")
+    __slots__ = ("_faults", "_latency", "_luck", "reliable", "service")
 
     def __init__(self, service: Service, seed: int) -> None:
         self.service = service
-        self._luck = Uniforms(seed, "latency", count=2) if service.latency.random else None
-        self._faults = Uniforms(seed, "fault", count=2) if service.faults.any else None
-        self._latency = service.latency
+        self.reliable = not service.faults.any
+        """Nothing can go wrong: `nanoseconds` says all that there is to say."""
+        self._luck = Uniforms(seed, "latency", count=2).pair if service.latency.random else _no_luck
+        self._faults = Uniforms(seed, "fault", count=2).pair
+        self._latency = service.latency.seconds
+
+    def nanoseconds(self, key: bytes, prompt_tokens: int, completion_tokens: int) -> int:
+        """How long the first attempt of the request with this `key` takes, if nothing goes wrong."""
+        body, tail = self._luck(key)
+        return round(self._latency(body, tail, prompt_tokens, completion_tokens) * SECOND)
 
     def attempt(
         self, key: bytes, number: int, prompt_tokens: int, completion_tokens: int, now: int
@@ -220,10 +227,10 @@ class Desk:
         """
         if number:
             key += b"again" + number.to_bytes(8, "little")
-        body, tail = self._luck(key) if self._luck is not None else (0.5, 1.0)  # 1.0: never in the tail
-        seconds = self._latency.seconds(body, tail, prompt_tokens, completion_tokens)
-        if self._faults is None:
-            return Attempt(None, round(seconds * SECOND), True, None)
+        if self.reliable:
+            return Attempt(None, self.nanoseconds(key, prompt_tokens, completion_tokens), True, None)
+        body, tail = self._luck(key)
+        seconds = self._latency(body, tail, prompt_tokens, completion_tokens)
         which, part = self._faults(key)
         faults = self.service.faults
         kind = faults.kind(which, now)
@@ -246,3 +253,8 @@ class Desk:
         return Attempt(
             kind, round(seconds * SECOND), kind in faults.BILLED, None if last else round(wait * SECOND)
         )
+
+
+def _no_luck(key: bytes) -> tuple[float, float]:
+    """The draw of a constant latency: the middle of the body, never in the tail."""
+    return 0.5, 1.0

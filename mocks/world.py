@@ -86,19 +86,23 @@ class OracleWorld:
         """See `sandbox.session.World`."""
         request: Evaluate = ticket.request  # type: ignore[assignment]  # quote() refuses all others
         success, billed, _ = self._cost(request)
-        key = ticket.key
-        attempt = self._desk.attempt(
-            key, ticket.attempt, success.prompt_tokens, success.completion_tokens, now
-        )
-        if attempt.fault is not None:
-            return self._broken(attempt, billed)
+        key, desk = ticket.key, self._desk
+        if desk.reliable:
+            nanoseconds = desk.nanoseconds(key, success.prompt_tokens, success.completion_tokens)
+        else:
+            attempt = desk.attempt(
+                key, ticket.attempt, success.prompt_tokens, success.completion_tokens, now
+            )
+            if attempt.fault is not None:
+                return self._broken(attempt, billed)
+            nanoseconds = attempt.nanoseconds
         candidate, rows = request.candidate, request.rows
         truth = self._truth(candidate)
         if self._sample is None:
-            return Reply(Observation(truth), success, attempt.nanoseconds, truth)
+            return Reply(Observation(truth), success, nanoseconds, truth)
         share = 1.0 if rows is None else len(rows) / self.dev_rows
         score, seen = self._sample(truth, Look(key, now, share, rows))
-        return Reply(Observation(score, seen), success, attempt.nanoseconds, truth)
+        return Reply(Observation(score, seen), success, nanoseconds, truth)
 
     def _broken(self, attempt: Attempt, billed: Cost) -> Reply:
         charge = billed if attempt.billed else FREE
@@ -108,14 +112,14 @@ class OracleWorld:
         return Reply(failure, charge, attempt.nanoseconds, None, attempt.retry_after)
 
     def _cost(self, request: Evaluate) -> tuple[Cost, Cost, Cost]:
-        """What an answer costs, what a broken but billed attempt costs, and the quote for all attempts."""
-        candidate = request.candidate
+        """What an answer costs, what a broken but billed attempt costs, and the quote for all attempts.
+
+        The same objects each time: the ledger recognises them.
+        """
+        candidate, rows = request.candidate, request.rows
         length = len(candidate) if isinstance(candidate, str) else -1
-        rows = self.dev_rows if request.rows is None else len(request.rows)
-        known = self._costs.get((length, rows))
-        if known is None:
-            known = self._costs[length, rows] = self._work_out(length, rows)
-        return known
+        size = (length, self.dev_rows if rows is None else len(rows))
+        return self._costs.get(size) or self._work_out(*size)
 
     def _work_out(self, length: int, rows: int) -> tuple[Cost, Cost, Cost]:
         tokens, calls = self._tokens, max(rows, 1)
@@ -128,4 +132,5 @@ class OracleWorld:
         quote = success
         for _ in range(self._attempts - 1):
             quote += billed
+        self._costs[length, rows] = success, billed, quote
         return success, billed, quote

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
-from contextlib import redirect_stdout
 from dataclasses import replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -190,6 +188,7 @@ def replay_run(path: Path, name: str, data: str | None = None) -> int:
     from sandbox.budget import Ledger
     from sandbox.drivers import rerun
     from sandbox.engines.results import STOPPED
+    from sandbox.play import aside
     from sandbox.session import Session
     from sandbox.streams import stream
     from sandbox.tournament import load, plan_of
@@ -198,7 +197,7 @@ def replay_run(path: Path, name: str, data: str | None = None) -> int:
         run = store.find(name)
         origin = store.provenance(run.key)
     if run.error is not None and run.error.startswith(STOPPED):
-        raise UsageError(f"{name}: {run.error}; nothing of it was recorded, so there is nothing to replay")
+        raise UsageError(f"{name}: {run.error}; it left no records to replay")
     source = origin.source
     if data is not None:
         source = replace(source, data=str(Path(data).absolute()))
@@ -214,7 +213,7 @@ def replay_run(path: Path, name: str, data: str | None = None) -> int:
     problem = scenario.build(run.problem)
     task = problem.task(run.budget)
     rng = stream(run.seed, "agent", run.agent, run.scenario, run.problem)
-    with redirect_stdout(sys.stderr):
+    with aside():
         session = Session(
             run.agent, plan_of(origin.spec, task, rng), task, problem.world(run.seed), Ledger(run.budget)
         )

@@ -10,7 +10,6 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
 _MINUTE = 60 * 10**9
 
 
@@ -53,54 +52,52 @@ class _Bucket:
         self.full_at = max(self.full_at, now) + -(-amount * _MINUTE // self.limit)
 
 
-class Place(Generic[T]):
-    """Where somebody stands in the queue."""
+class Place:
+    """Somebody in the queue; drivers add what they need to know about it."""
 
-    __slots__ = ("item", "left", "tokens")
+    __slots__ = ("left", "tokens")
 
-    def __init__(self, item: T, tokens: int) -> None:
-        self.item = item
+    def __init__(self, tokens: int = 0) -> None:
         self.tokens = tokens
         self.left = False
+        """Walked out of the queue."""
 
 
-class Gate(Generic[T]):
+P = TypeVar("P", bound=Place)
+
+
+class Gate(Generic[P]):
     """The queue in front of a service."""
+
+    __slots__ = ("_free", "_queue", "_requests", "_tokens", "limits", "paced")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._free = limits.concurrency if limits.concurrency is not None else 2**62
         self._requests = _Bucket(limits.requests_per_minute) if limits.requests_per_minute else None
         self._tokens = _Bucket(limits.tokens_per_minute) if limits.tokens_per_minute else None
-        self._paced = self._requests is not None or self._tokens is not None
-        self._queue: deque[Place[T]] = deque()
+        self.paced = self._requests is not None or self._tokens is not None
+        """Somebody may have to wait although a place is free."""
+        self._queue: deque[P] = deque()
 
-    def join(self, item: T, tokens: int) -> Place[T]:
+    def join(self, place: P) -> None:
         """Stand at the end of the queue."""
-        place = Place(item, tokens)
         self._queue.append(place)
-        return place
 
-    def leave(self, place: Place[T]) -> None:
+    def leave(self, place: P) -> None:
         """Walk out of the queue; whoever was admitted already is not in it."""
         place.left = True
 
-    def admit(self, now: int) -> T | None:
-        """The next request that may start at `now` nanoseconds, or None."""
+    def admit(self, now: int) -> P | None:
+        """The next in the queue that may start at `now` nanoseconds, or None."""
         queue = self._queue
         while queue and self._free > 0:
             place = queue[0]
             if not place.left:
-                if self._paced:
-                    if self._pace(place.tokens) > now:
-                        return None
-                    if self._requests is not None:
-                        self._requests.take(1, now)
-                    if self._tokens is not None:
-                        self._tokens.take(place.tokens, now)
-                queue.popleft()
+                if self.paced and not self._take(place.tokens, now):
+                    return None
                 self._free -= 1
-                return place.item
+                return queue.popleft()
             queue.popleft()
         return None
 
@@ -113,9 +110,19 @@ class Gate(Generic[T]):
         queue = self._queue
         while queue and queue[0].left:
             queue.popleft()
-        if not queue or self._free <= 0 or not self._paced:
+        if not queue or self._free <= 0 or not self.paced:
             return None
         return self._pace(queue[0].tokens)
+
+    def _take(self, tokens: int, now: int) -> bool:
+        """Take a request with its tokens out of the buckets, if they are full enough."""
+        if self._pace(tokens) > now:
+            return False
+        if self._requests is not None:
+            self._requests.take(1, now)
+        if self._tokens is not None:
+            self._tokens.take(tokens, now)
+        return True
 
     def _pace(self, tokens: int) -> int:
         when = 0

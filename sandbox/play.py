@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import nullcontext, redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def run_tournament(
     progress = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
     names = list(dict.fromkeys(names))
     with (
-        redirect_stdout(sys.stderr),  # an agent may print when it is imported or made
+        aside(),
         progress.status("preparing ...") if progress.is_terminal else nullcontext(),
     ):
         wanted = _wanted(names, agents, seeds, limits, data, changes)
@@ -85,10 +86,8 @@ def run_tournament(
         _announce(progress, path, len(wanted), len(todo))
         try:
             if todo:
-                with Board(progress, len(todo)) as board:
-                    play_missing(
-                        store, wanted, 1 if engine == "inline" else jobs or cores(), run_limit, board.add
-                    )
+                with aside(), Board(progress, len(todo)) as board:
+                    play_missing(store, wanted, engine, jobs or cores(), run_limit, board.add)
         except KeyboardInterrupt:
             done = len(wanted) - len(missing(store, wanted))
             how = " without --fresh" if fresh else " without --retry-failed" if retry_failed else ""
@@ -136,6 +135,20 @@ def _wanted(
             raise UsageError(f"--agents {agents!r}: name at least one agent; `sandbox list agents`")
         wanted += matches(scenario, source, specs, seeds or scenario.seeds, budget or scenario.budget)
     return wanted
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Standard output is for the result alone: what agents print in here goes to standard error."""
+    sys.stdout.flush()
+    out = os.dup(1)
+    os.dup2(2, 1)  # also for what libraries and child processes write
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(out, 1)
+        os.close(out)
 
 
 def check_plot(path: Path) -> None:

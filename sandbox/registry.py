@@ -152,7 +152,8 @@ def _imported(spec: str) -> tuple[str, str]:
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as exc:
-        raise UsageError(f"agent {name!r}: cannot import {exc.name!r}") from exc
+        hint = f": write {module[:-3]}:{attribute}" if module.endswith(".py") else ""
+        raise UsageError(f"agent {name!r}: there is no module {exc.name!r} here{hint}") from exc
     except SyntaxError as exc:
         place = f"{Path(exc.filename or module).name}:{exc.lineno}"
         raise UsageError(f"agent {name!r}: cannot import {module}: {exc.msg} at {place}") from exc
@@ -170,7 +171,11 @@ def agent_class(spec: str) -> type[Any]:
     module, attribute = _imported(spec)
     names = vars(sys.modules[module])
     if attribute not in names:
-        classes = [name for name, value in names.items() if inspect.isclass(value) and hasattr(value, "plan")]
+        classes = [
+            name
+            for name, value in names.items()
+            if inspect.isclass(value) and value.__module__ == module and hasattr(value, "plan")
+        ]
         raise UsageError(
             f"agent {read_spec(spec)[0]!r}: {module} has no {attribute!r}: {nearest(attribute, classes)}"
         )

@@ -22,6 +22,7 @@ def missing(store: Store, matches: Sequence[Match]) -> list[Match]:
 def play_missing(
     store: Store,
     matches: Sequence[Match],
+    engine: str,
     jobs: int,
     run_limit: float,
     report: Callable[[list[Run]], None],
@@ -35,7 +36,8 @@ def play_missing(
     Args:
         store: where runs go.
         matches: what is wanted.
-        jobs: processes to play in; 1 plays in this one.
+        engine: "processes", where an agent that kills its process stops nobody else, or "inline".
+        jobs: how many processes.
         run_limit: wall seconds after which a match is given up.
         report: called in this process with the runs of each match, stored already.
 
@@ -44,7 +46,9 @@ def play_missing(
     """
     with _alone(store.path) as alone:
         todo = missing(store, matches)
-        played = _engine(_fresh(store, todo if alone else todo[::-1]), min(jobs, len(todo)), run_limit)
+        played = _engine(engine)(
+            _fresh(store, todo if alone else todo[::-1]), min(jobs, len(todo)), run_limit
+        )
         with closing(played):
             for result in played:
                 match = result.match
@@ -54,14 +58,14 @@ def play_missing(
             raise StoreError(f"{store.path}: another process removed runs meanwhile (--fresh?); start again")
 
 
-def _engine(matches: Iterator[Match], jobs: int, run_limit: float) -> Generator[Played, None, None]:
-    if jobs <= 1:
+def _engine(name: str) -> Callable[[Iterator[Match], int, float], Generator[Played, None, None]]:
+    if name == "inline":
         from sandbox.engines import inline
 
-        return inline.play_all(matches, run_limit)
+        return inline.play_all
     from sandbox.engines import processes
 
-    return processes.play_all(matches, jobs, run_limit)
+    return processes.play_all
 
 
 def _fresh(store: Store, matches: Sequence[Match]) -> Iterator[Match]:

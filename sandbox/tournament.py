@@ -20,6 +20,7 @@ from sandbox.budget import CURRENCIES, Budget, Cost, Ledger
 from sandbox.codec import one_line
 from sandbox.drivers import virtual
 from sandbox.errors import AgentError, ScenarioError, UsageError
+from sandbox.manners import message
 from sandbox.protocol import Agent, Plan, Task, unmet
 from sandbox.registry import agent_digest, canonical, load_scenario, make_agent
 from sandbox.scenario import Problem, Scenario, Source
@@ -243,7 +244,8 @@ def _ordinary(error: BaseException) -> Exception:
     """An agent's SystemExit, KeyboardInterrupt and the like must not end a tournament."""
     if isinstance(error, Exception):
         return error
-    return RuntimeError(f"it raised {type(error).__name__}").with_traceback(error.__traceback__)
+    what = f"{type(error).__name__}: {message(error)}".rstrip(": ")
+    return RuntimeError(f"it raised {what}").with_traceback(error.__traceback__)
 
 
 def _judge(match: Match, place: int, session: Session, problem: Problem) -> Run:

@@ -7,6 +7,7 @@ import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from decimal import Decimal
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -21,7 +22,7 @@ from mocks.service import Faults, Latency, Prices, Retry, Service
 from mocks.surrogate import SurrogateOracle
 from mocks.world import OracleWorld, Tokens
 from sandbox.budget import Budget
-from sandbox.errors import ScenarioError, nearest
+from sandbox.errors import DataError, ScenarioError, UsageError, nearest
 from sandbox.limits import Limits
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import World
@@ -51,17 +52,21 @@ def load(source: Source, folder: Path) -> Scenario:
         DataError: if the scenario's data cannot be used.
     """
     path = _find(source.name, folder)
-    file = _read(path, source.changes)
+    file_name = path.name if path.parent == folder else source.name
+    file = _read(path, file_name, source.changes)
     name = path.stem
     tables: dict[str, Table] = {}
     if any(not isinstance(entry, LandscapeProblem) for entry in file.problem):
         if source.data is None:
             what = f"{file.data.what}; {file.data.where}" if file.data else "tables of measured scores"
             raise ScenarioError(f"{name} needs data: {what}. Say where it is with --data PATH")
-        tables = {table.name: table for table in load_folder(source.data)}
+        for table in load_folder(source.data):
+            if table.name in tables:
+                raise DataError(f"{source.data}: two files named {table.name}.json; give one another name")
+            tables[table.name] = table
     builders: dict[str, Callable[[], Problem]] = {}
-    for number, entry in enumerate(file.problem):
-        where = f"{path.name}: problem {number + 1}"
+    for number, entry in enumerate(file.problem, 1):
+        where = f"{file_name}: problem {number}"
         found: dict[str, Callable[[], Problem]] = {}
         if isinstance(entry, LandscapeProblem):
             found[entry.name or entry.oracle] = partial(_landscape, entry, file, where)
@@ -69,17 +74,23 @@ def load(source: Source, folder: Path) -> Scenario:
             for table in _chosen(tables, entry.only, where):
                 found[table.name] = partial(_measured, entry, file, table, where)
         for problem, builder in found.items():
+            if not problem.strip() or not problem.isprintable():
+                raise ScenarioError(f"{where}: the name {problem!r} cannot be printed; give it another name")
             if problem in builders:
                 raise ScenarioError(f"{where}: a second problem named {problem!r}; give it another name")
             builders[problem] = builder
     settings = file.model_dump(exclude={"description", "agents", "seeds", "budget", "data"}, mode="json")
     facts = [settings, {table: tables[table].digest for table in sorted(tables)}]
+    try:
+        budget = Budget.of(file.budget)
+    except UsageError as exc:
+        raise ScenarioError(f"{file_name}: {exc}") from exc
     return Scenario(
         name=name,
         description=file.description,
         agents=tuple(file.agents),
         seeds=file.seeds,
-        budget=Budget.of(file.budget),
+        budget=budget,
         problems=tuple(builders),
         build=lru_cache(maxsize=None)(lambda problem: builders[problem]()),
         digest=hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16],
@@ -101,25 +112,43 @@ def _find(name: str, folder: Path) -> Path:
     raise ScenarioError(f"unknown scenario {name!r}: {nearest(name, known)} (or give a path to a .toml file)")
 
 
-def _read(path: Path, changes: tuple[tuple[str, str], ...]) -> ScenarioFile:
+def _read(path: Path, name: str, changes: tuple[tuple[str, str], ...]) -> ScenarioFile:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ScenarioError(f"{path}: not a TOML file: {exc}") from exc
+    except UnicodeDecodeError as exc:
+        raise ScenarioError(
+            f"{name}: not UTF-8 text: byte {exc.start} is 0x{exc.object[exc.start]:02x}"
+        ) from exc
+    except (tomllib.TOMLDecodeError, RecursionError) as exc:
+        raise ScenarioError(f"{name}: not a TOML file: {exc}") from exc
     except OSError as exc:
-        raise ScenarioError(f"{path}: cannot be read: {exc.strerror}") from exc
+        raise ScenarioError(f"{name}: cannot be read: {exc.strerror}") from exc
     for key, value in changes:
         _change(content, key, value)
     try:
         return ScenarioFile.model_validate(content)
     except ValidationError as exc:
         problem = exc.errors()[0]
-        place = ".".join(
-            str(part) for part in problem["loc"] if part not in ("landscape", "recorded", "surrogate")
-        )
-        text = problem["msg"].removeprefix("Value error, ")
-        shown = "" if isinstance(problem["input"], (dict, list)) else f" (it says {problem['input']!r})"
-        raise ScenarioError(f"{path}: {place + ': ' if place else ''}{text}{shown}") from exc
+        kinds = ("landscape", "recorded", "surrogate")
+        place = ""
+        for part in problem["loc"]:
+            if isinstance(part, int):
+                place += f" {part + 1}"
+            elif part not in kinds:
+                place += f": {part}" if not place or place[-1].isdigit() else f".{part}"
+        text = _said(problem["msg"])
+        if problem["type"] == "union_tag_invalid":
+            tag = str(problem["ctx"]["tag"])
+            text = f"unknown kind {tag!r}: {nearest(tag, kinds)}"
+        elif problem["type"] != "value_error" and not isinstance(problem["input"], (dict, list)):
+            text += f", and it is {problem['input']!r}"
+        raise ScenarioError(f"{name}{place}: {text}") from exc
+
+
+def _said(message: str) -> str:
+    """What pydantic says, without what only programmers need."""
+    plain = message.removeprefix("Value error, ").replace("Input should be", "it should be")
+    return plain.replace(" after validation", "").replace(" or object to extract fields from", "")
 
 
 def _change(content: dict[str, Any], key: str, value: str) -> None:
@@ -168,11 +197,11 @@ def make(kind: Callable[..., T], settings: Mapping[str, Any], where: str) -> T:
         if key not in valid:
             raise ScenarioError(f"{where}: unknown key {key!r}: {nearest(key, valid)}")
         try:
-            checked[key] = TypeAdapter(hints[key]).validate_python(
-                value, strict=isinstance(value, (bool, str))
-            )
+            # Strict where conversion would guess; decimals may be written as text, which is exact.
+            guess = isinstance(value, bool) or (isinstance(value, str) and hints[key] is not Decimal)
+            checked[key] = TypeAdapter(hints[key]).validate_python(value, strict=guess)
         except ValidationError as exc:
-            raise ScenarioError(f"{where}: {key}={value!r}: {exc.errors()[0]['msg']}") from exc
+            raise ScenarioError(f"{where}: {key}={value!r}: {_said(exc.errors()[0]['msg'])}") from exc
     try:
         return kind(**checked)
     except ValueError as exc:
@@ -181,8 +210,8 @@ def make(kind: Callable[..., T], settings: Mapping[str, Any], where: str) -> T:
 
 def _noises(tables: list[dict[str, Any]], where: str) -> tuple[Noise, ...]:
     noises = []
-    for number, table in enumerate(tables):
-        place = f"{where}: noise {number + 1}"
+    for number, table in enumerate(tables, 1):
+        place = f"{where}: noise {number}"
         settings = dict(table)
         kind = settings.pop("kind", None)
         if kind not in NOISES:

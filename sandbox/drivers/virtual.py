@@ -20,17 +20,18 @@ from sandbox.session import Session
 from sandbox.trace import Reply, Ticket
 
 
-class _Errand:
+class _Errand(Place):
     """One ticket on its way: waiting, being served, or dropped at the deadline."""
 
-    __slots__ = ("dropped", "place", "reply", "session", "ticket")
+    __slots__ = ("dropped", "reply", "session", "ticket")
 
     def __init__(self, session: Session, ticket: Ticket) -> None:
         self.session = session
         self.ticket = ticket
-        self.dropped = False
-        self.place: Place[_Errand] | None = None
         self.reply: Reply | None = None
+        self.dropped = False
+        self.left = False  # and no call of Place's: there is one errand a request
+        self.tokens = 0
 
 
 class Clerk:
@@ -39,19 +40,19 @@ class Clerk:
     def __init__(self, env: simpy.Environment, limits: Limits) -> None:
         self.env = env
         self.gate: Gate[_Errand] = Gate(limits)
-        self._paced = limits.requests_per_minute is not None or limits.tokens_per_minute is not None
         self._errands: dict[int, dict[int, _Errand]] = {}  # of sessions that have a deadline
         self._wakes_at = -1
 
     def play(self, session: Session) -> None:
         """Start `session`; run the environment to drive it to its end."""
+        now = self.now
         if session.deadline is not None:
             self._errands[id(session)] = {}
             # Twice: at the deadline nothing starts any more, but what arrives exactly then is in time.
-            self._after(session.deadline - self.now, self._expire, session)
-            self._after(session.deadline + 1 - self.now, self._expire, session)
-        self._carry(session, session.start(self.now))
-        self._serve()
+            self._after(session.deadline - now, self._expire, session)
+            self._after(session.deadline + 1 - now, self._expire, session)
+        self._carry(session, session.start(now), now)
+        self._serve(now)
 
     @property
     def now(self) -> int:
@@ -59,12 +60,11 @@ class Clerk:
         return self.env.now  # type: ignore[return-value]  # int, because every delay is one
 
     def _after(self, delay: int, callback: Callable[[Any], None], value: object) -> None:
-        event = self.env.timeout(delay, value)
+        event = simpy.Timeout(self.env, delay, value)
         event.callbacks.append(callback)
 
-    def _carry(self, session: Session, tickets: Sequence[Ticket]) -> None:
+    def _carry(self, session: Session, tickets: Sequence[Ticket], now: int) -> None:
         """Queue each ticket when it is sent."""
-        now = self.now
         errands = self._errands.get(id(session)) if self._errands else None
         for ticket in tickets:
             errand = _Errand(session, ticket)
@@ -79,57 +79,59 @@ class Clerk:
         errand: _Errand = event.value
         if not errand.dropped:
             self._join(errand)
-            self._serve()
+            self._serve(self.now)
 
     def _join(self, errand: _Errand) -> None:
-        tokens = 0
-        if self._paced:
-            tokens = errand.session.world.tokens(errand.ticket.request)
-        errand.place = self.gate.join(errand, tokens)
+        if self.gate.paced:
+            errand.tokens = errand.session.world.tokens(errand.ticket.request)
+        self.gate.join(errand)
 
-    def _serve(self) -> None:
+    def _serve(self, now: int) -> None:
         """Start whatever may start now."""
-        gate, now = self.gate, self.now
+        gate = self.gate
         while (errand := gate.admit(now)) is not None:
             errand.reply = reply = errand.session.world.reply(errand.ticket, now)
             self._after(reply.nanoseconds, self._answered, errand)
-        if self._paced:
+        if gate.paced:
             opens_at = gate.opens_at()
             if opens_at is not None and opens_at != self._wakes_at:
                 self._wakes_at = opens_at
                 self._after(opens_at - now, self._wake, None)
 
     def _wake(self, event: Any) -> None:
-        self._serve()
+        self._serve(self.now)
 
     def _answered(self, event: Any) -> None:
         errand: _Errand = event.value
+        now = self.now
         self.gate.done()
         if not errand.dropped:
-            self._settle(errand)
-        self._serve()
+            self._settle(errand, now)
+        self._serve(now)
 
-    def _settle(self, errand: _Errand) -> None:
+    def _settle(self, errand: _Errand, now: int) -> None:
         session, ticket, reply = errand.session, errand.ticket, errand.reply
         if self._errands and (errands := self._errands.get(id(session))) is not None:
             del errands[ticket.number]
         if reply is not None:
-            self._carry(session, session.settle(ticket, reply, self.now))
+            tickets = session.settle(ticket, reply, now)
         else:
-            self._carry(session, session.withdraw(ticket, self.now))
+            tickets = session.withdraw(ticket, now)
+        if tickets:
+            self._carry(session, tickets, now)
 
     def _expire(self, event: Any) -> None:
         """The seconds of a session ran out: withdraw what waits; then drop what is being served."""
         session: Session = event.value
-        over = session.deadline is not None and self.now > session.deadline
+        now = self.now
+        over = session.deadline is not None and now > session.deadline
         for errand in list(self._errands[id(session)].values()):
             if errand.reply is not None and not over:
                 continue
             errand.dropped = True
-            if errand.reply is None and errand.place is not None:
-                self.gate.leave(errand.place)
-            self._settle(errand)
-        self._serve()
+            self.gate.leave(errand)
+            self._settle(errand, now)
+        self._serve(now)
 
 
 def play(sessions: Sequence[Session], limits: Limits) -> int:

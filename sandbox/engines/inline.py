@@ -8,8 +8,8 @@ from sandbox.engines.results import Played, play_guarded, stoppable
 from sandbox.tournament import Match
 
 
-def play_all(matches: Iterable[Match], most_seconds: float) -> Generator[Played, None, None]:
-    """Yield each match as it is done; a match is taken from `matches` only when its turn comes."""
+def play_all(matches: Iterable[Match], jobs: int, most_seconds: float) -> Generator[Played, None, None]:
+    """Yield each match as it is done, one job after the other; each is taken when its turn comes."""
     for match in matches:
         with stoppable():
             played = play_guarded(match, most_seconds)

@@ -6,14 +6,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 
-from sandbox.engines.results import Played, play_guarded
-from sandbox.errors import SandboxError
+from sandbox.engines.results import Played, killed, play_guarded
 from sandbox.tournament import Match
 
 
@@ -23,30 +22,44 @@ def play_all(matches: Iterable[Match], jobs: int, most_seconds: float) -> Genera
     Matches are taken from `matches` shortly before they are played, so that an iterable
     that looks into the store can leave out what another process has played meanwhile.
 
-    Raises:
-        SandboxError: if a worker was killed, for instance for lack of memory.
+    When a worker is killed, nobody knows which match was to blame: those that were under
+    way are played again one by one, and the one whose process dies again has failed.
     """
     waiting = iter(matches)
+    jobs = max(jobs, 1)
+    while suspects := (yield from _pool(waiting, jobs, most_seconds)):
+        for match in suspects:
+            if (yield from _pool(iter([match]), 1, most_seconds)):
+                yield killed(match)
+
+
+def _pool(
+    waiting: Iterator[Match], jobs: int, most_seconds: float
+) -> Generator[Played, None, Sequence[Match]]:
+    """Play in one pool until nothing is left, or a worker dies; what was under way then."""
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_prepare)
     running: dict[Future[Played], Match] = {}
+    broken: list[Match] = []
     try:
         while True:
-            for match in islice(waiting, jobs + 1 - len(running)):
-                with _quiet_birth():
-                    running[pool.submit(play_guarded, match, most_seconds)] = match
+            for match in islice(waiting, 0 if broken else jobs + 1 - len(running)):
+                try:
+                    with _quiet_birth():
+                        running[pool.submit(play_guarded, match, most_seconds)] = match
+                except BrokenProcessPool:
+                    broken.append(match)
+                    break
             if not running:
-                break
+                return broken
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                played = future.result()
-                del running[future]
-                yield played
-    except BrokenProcessPool:
-        suspects = ", ".join(f"{m.problem}/{'+'.join(m.names)}/{m.seed}" for m in running.values())
-        raise SandboxError(
-            f"a worker process was killed (out of memory?) while these were played or next: {suspects}. "
-            "What was finished is stored, and the same command goes on; if it ends here again, leave out an agent"
-        ) from None
+                match = running.pop(future)
+                try:
+                    played = future.result()
+                except BrokenProcessPool:
+                    broken.append(match)
+                else:
+                    yield played
     finally:
         # After an interruption nobody wants what is still being played; finished matches are stored.
         with _undisturbed():

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
 from sandbox.budget import FREE
+from sandbox.scenario import Problem
 from sandbox.tournament import Halt, Match, Run, load, play
 
 _AGAIN = 2.0
 """Wall seconds after which an agent that swallowed the first ring hears the next one."""
+_RINGS = 3
+"""Rings that an agent may swallow."""
 _LONGEST = 1e8  # three years; a timer of the system takes little more
 
 
@@ -40,36 +43,44 @@ def play_guarded(match: Match, most_seconds: float) -> Played:
     """Play a match; if it takes longer than `most_seconds` of wall time, its runs fail.
 
     The only place where the speed of a machine can decide anything, and it decides only
-    that there is no result. What an agent prints goes to standard error: standard output
-    belongs to whoever reads the results.
+    that there is no result.
     """
     started = time.process_time()
     problem = load(match.source).build(match.problem)  # before the clock starts: this is not the agents' time
     runs: list[Run] = []
     rung = False
     try:
-        with redirect_stdout(sys.stderr), _alarm(most_seconds) as heard:
+        with _alarm(most_seconds) as heard:
             runs = play(match)
         rung = bool(heard)  # an agent swallowed the alarm, so what it did then depends on the clock
     except Hung:
         rung = True
     if rung:
-        runs = [
-            Run(
-                key=match.keys[i], scenario=match.scenario, digest=match.digest, problem=match.problem,
-                agent=name, seed=match.seed, budget=match.budget,
-                rivals=match.names if len(match.names) > 1 else (),
-                error=f"{STOPPED} {most_seconds:g} s of wall time (--run-limit)",
-                recommended=None, truth=None, spent=FREE, steps=(), records=(), optimum=problem.optimum,
-                baseline=problem.baseline, caveat=problem.caveat, code=match.codes[i],
-            )
-            for i, name in enumerate(match.names)
-        ]  # fmt: skip
+        runs = _lost(match, problem, f"after {most_seconds:g} s of wall time (--run-limit)")
     return Played(match, runs, time.process_time() - started)
 
 
-STOPPED = "stopped after"
-"""How the error of a run begins that a clock stopped; nothing of such a run is stored."""
+def killed(match: Match) -> Played:
+    """The match was played twice, the second time alone, and both times its process died."""
+    problem = load(match.source).build(match.problem)
+    return Played(match, _lost(match, problem, "when its process died (out of memory, or os._exit?)"), 0.0)
+
+
+def _lost(match: Match, problem: Problem, why: str) -> list[Run]:
+    return [
+        Run(
+            key=match.keys[i], scenario=match.scenario, digest=match.digest, problem=match.problem,
+            agent=name, seed=match.seed, budget=match.budget,
+            rivals=match.names if len(match.names) > 1 else (),
+            error=f"{STOPPED} {why}", recommended=None, truth=None, spent=FREE, steps=(), records=(),
+            optimum=problem.optimum, baseline=problem.baseline, caveat=problem.caveat, code=match.codes[i],
+        )
+        for i, name in enumerate(match.names)
+    ]  # fmt: skip
+
+
+STOPPED = "stopped"
+"""How the error of a run begins that was stopped from outside; it left no records."""
 
 
 @contextmanager
@@ -82,9 +93,13 @@ def _alarm(seconds: float) -> Generator[list[float], None, None]:
     over = False
 
     def ring(_signal: int, _frame: FrameType | None) -> None:
-        if not over:
-            rings.append(time.monotonic())
-            raise Hung
+        if over:
+            return
+        rings.append(time.monotonic())
+        if len(rings) > _RINGS:
+            os.write(2, b"sandbox: an agent does not stop, whatever is raised in it; its process is ended\n")
+            os._exit(70)
+        raise Hung
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, min(seconds, _LONGEST), _AGAIN)

@@ -72,6 +72,11 @@ class WatchedLedger(Ledger):
         self.look("reserve")
         return keys
 
+    def reserve_one(self, quote: Cost) -> Any:
+        key = super().reserve_one(quote)
+        self.look("reserve one")
+        return key
+
     def settle(self, key: Any, charge: Cost) -> None:
         super().settle(key, charge)
         self.look("settle")

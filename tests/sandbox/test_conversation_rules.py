@@ -223,3 +223,20 @@ def test_local_work_moves_the_clock_and_stands_in_the_trace() -> None:
     assert [r.at for r in session.trace.recommendations] == [5, answered + 100]
     assert session.ended_at == answered + 101 == ledger.spent.seconds
     assert ledger.spent._replace(seconds=0) == session.trace.charged()
+
+
+def test_what_an_agent_does_while_it_is_stopped_is_paid_for_too() -> None:
+    ledger = Ledger(Budget(evaluations=9))
+    meter = Meter(ledger)
+
+    def plan() -> Iterator[Any]:
+        try:
+            yield "nonsense"
+        finally:
+            meter.charge(7)
+
+    session = open_session(plan(), ledger.budget, g.oracle_world(1, Service()), ledger, meter)
+    virtual.play([session], Limits())
+    assert isinstance(session.failure, ProtocolError)
+    assert [r.charge.whitebox_seconds for r in session.trace.records] == [7]
+    assert session.ended_at == ledger.spent.seconds == 7

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from generated import budgets
 from hypothesis import settings
@@ -45,8 +47,14 @@ class LedgerAgainstAModel(RuleBasedStateMachine):
         used = sum((quote for quote in self.open.values()), self.spent)
         return None if limit is None else limit - getattr(used, name)
 
-    @rule(quotes=st.lists(costs, min_size=1, max_size=4))
-    def reserve(self, quotes: list[Cost]) -> None:
+    @rule(quotes=st.lists(costs, min_size=1, max_size=4), alone=st.booleans())
+    def reserve(self, quotes: list[Cost], alone: bool) -> None:
+        if alone:
+            quotes = quotes[:1]
+
+        def ask() -> list[Any]:
+            return [self.ledger.reserve_one(quotes[0])] if alone else list(self.ledger.reserve(quotes))
+
         total = sum(quotes, FREE)
         short = [
             name
@@ -56,10 +64,10 @@ class LedgerAgainstAModel(RuleBasedStateMachine):
         ]
         if short:
             with pytest.raises(BudgetExhausted) as refusal:
-                self.ledger.reserve(quotes)
+                ask()
             assert refusal.value.args[0] in short
         else:
-            keys = self.ledger.reserve(quotes)
+            keys = ask()
             assert len(set(keys) | set(self.open)) == len(quotes) + len(self.open)
             self.open.update(zip(keys, quotes, strict=True))
 
@@ -105,8 +113,10 @@ class LedgerAgainstAModel(RuleBasedStateMachine):
 
     @rule(quote=costs, currency=st.sampled_from(CURRENCIES))
     def reserve_less_than_nothing(self, quote: Cost, currency: str) -> None:
-        with pytest.raises((ValueError, BudgetExhausted)):
-            self.ledger.reserve([quote._replace(**{currency: -1})])
+        wrong = quote._replace(**{currency: -1})
+        for reserve in (lambda: self.ledger.reserve([wrong]), lambda: self.ledger.reserve_one(wrong)):
+            with pytest.raises((ValueError, BudgetExhausted)):
+                reserve()
 
     @invariant()
     def spent_and_reserved_are_what_the_model_says_and_within_the_limits(self) -> None:

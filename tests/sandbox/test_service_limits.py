@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mocks.service import Faults, Latency, Service
 from sandbox.budget import SECOND, Budget, Cost
 from sandbox.drivers import virtual
-from sandbox.limits import Gate, Limits
+from sandbox.limits import Gate, Limits, Place
 from sandbox.protocol import Evaluate, Observation, Request, gather
 from sandbox.trace import Reply, Ticket
 
@@ -204,16 +204,24 @@ def test_a_limit_is_at_least_one(name: str) -> None:
             Limits(**{name: wrong})
 
 
+class Named(Place):
+    def __init__(self, name: str) -> None:
+        super().__init__(tokens=1)
+        self.name = name
+
+
 def test_who_leaves_the_queue_is_not_admitted() -> None:
-    gate: Gate[str] = Gate(Limits(concurrency=1, requests_per_minute=60))
-    places = [gate.join(name, 1) for name in "abcd"]
-    assert gate.admit(0) == "a"
+    gate: Gate[Named] = Gate(Limits(concurrency=1, requests_per_minute=60))
+    a, b, c, d = map(Named, "abcd")
+    for place in (a, b, c, d):
+        gate.join(place)
+    assert gate.admit(0) is a
     assert gate.opens_at() is None  # it waits for a place, not for the clock
-    gate.leave(places[1])
-    gate.leave(places[0])  # it is not in the queue any more
+    gate.leave(b)
+    gate.leave(a)  # it is not in the queue any more
     gate.done()
-    gate.leave(places[3])
-    assert gate.admit(0) == "c"
+    gate.leave(d)
+    assert gate.admit(0) is c
     gate.done()
     assert gate.admit(0) is None
     assert gate.opens_at() is None
