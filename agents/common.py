@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.text_edits import fit
 from sandbox.protocol import Task
 from sandbox.spaces import Box, Candidate, FreeText, Pool
 
@@ -64,8 +65,9 @@ def blind_guess(task: Task, rng: np.random.Generator) -> Candidate:
     space = task.space
     if isinstance(space, Box):
         return in_box(space, rng.random(space.dimensions))
-    texts = space.seeds if isinstance(space, FreeText) else space.texts
-    return texts[int(rng.integers(len(texts)))]
+    if isinstance(space, FreeText):
+        return fit(space.seeds[int(rng.integers(len(space.seeds)))], space)
+    return space.texts[int(rng.integers(len(space.texts)))]
 
 
 def in_box(box: Box, unit: Array) -> tuple[float, ...]:

@@ -76,4 +76,4 @@ def fit(text: str, space: FreeText) -> str:
         text = cut[: cut.rfind(" ")] if cut.rfind(" ") > 0 else cut
     if text.strip() and text in space:
         return text
-    return next(seed for seed in space.seeds if seed in space)
+    return next((seed for seed in space.seeds if seed in space), space.seeds[0][: space.longest])

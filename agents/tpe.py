@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +34,7 @@ class TPE:
     """Random trials before the estimator is asked."""
     batch: int = 1
     """How many candidates to ask for at once."""
-    axes: int = 5
+    axes: int = 2
     """Pools: principal coordinates."""
     caution: float = 0.5
     """Pools: looks at the mean of all texts that each mean mixes in, against the winner's curse."""
@@ -54,7 +54,8 @@ class TPE:
             raise MissingExtra(self.name, "bridge") from error
         best = blind_guess(task, rng)
         yield from Recommend(best)
-        names, candidate_at = self._encode(task.space)
+        failures: dict[Candidate, int] = {}
+        names, candidate_at = self._encode(task.space, failures)
         floats: dict[str, Any] = {name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in names}
         means: Means[Candidate] = Means(0.0 if isinstance(task.space, Box) else self.caution)
         with _quietly(optuna):
@@ -72,27 +73,37 @@ class TPE:
                     with _quietly(optuna):
                         if isinstance(answer, AnswerFailed):
                             study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                            failures[candidate] = failures.get(candidate, 0) + 1
                             continue
                         study.tell(trial, answer.score)
                     means.add(candidate, answer.score)
+                    failures.pop(candidate, None)
                 if means.best is not None and means.best != best:
                     best = means.best
                     yield from Recommend(best)
         except BudgetExhausted:
             return best
 
-    def _encode(self, space: Space) -> tuple[list[str], Callable[[Array], Candidate]]:
-        """Names of the coordinates in [0, 1], and the candidate at a point of them."""
+    def _encode(
+        self, space: Space, failures: Mapping[Candidate, int]
+    ) -> tuple[list[str], Callable[[Array], Candidate]]:
+        """Names of the coordinates in [0, 1], and the candidate at a point of them.
+
+        Of texts the nearest is meant, except those that failed twice in a row: TPE is not told of
+        failures and would propose them for ever.
+        """
         if isinstance(space, Box):
             return [f"x{i}" for i in range(space.dimensions)], lambda point: in_box(space, point)
         if isinstance(space, FreeText):
             raise TypeError(f"this agent plays on pools and boxes, and this is {space}")
         texts = space.texts
         places = coordinates(texts, self.axes)
-        return (
-            [f"axis{i}" for i in range(places.shape[1])],
-            lambda point: texts[int(((places - point) ** 2).sum(axis=1).argmin())],
-        )
+
+        def nearest(point: Array) -> Candidate:
+            order: list[int] = ((places - point) ** 2).sum(axis=1).argsort(kind="stable").tolist()
+            return next((texts[i] for i in order if failures.get(texts[i], 0) < 2), texts[order[0]])
+
+        return [f"axis{i}" for i in range(places.shape[1])], nearest
 
 
 @contextmanager

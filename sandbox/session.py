@@ -36,7 +36,8 @@ MOST_IDLE = 10_000
 MOST_REQUESTS = 2_000_000
 """Requests after which an agent is stopped that no limit stops."""
 
-_LATE = ("late", "the seconds ran out before the answer came")
+_TOO_LATE = ("late", "the seconds ran out before the answer came")
+_ANSWERED, _FAILED, _LATE = Fate.ANSWERED, Fate.FAILED, Fate.LATE
 
 
 class World(Protocol):
@@ -73,6 +74,8 @@ class Session:
         self.ledger = ledger
         self.trace = Trace()
         self.recommendation: Candidate | None = None
+        self.deadline = ledger.deadline
+        """The last nanosecond at which an answer is in time; None for ever."""
         self.failure: AgentError | None = None
         """Why the run cannot be judged; None in a healthy run."""
         self.ended_at: int | None = None
@@ -88,11 +91,6 @@ class Session:
         self._answers: dict[int, Any] = {}
 
     @property
-    def deadline(self) -> int | None:
-        """The last nanosecond at which an answer is in time."""
-        return self.ledger.deadline
-
-    @property
     def open_tickets(self) -> list[Ticket]:
         """What the world still owes an answer to."""
         return [ticket for ticket, _ in self._open.values()]
@@ -100,8 +98,9 @@ class Session:
     def start(self, now: int = 0) -> list[Ticket]:
         """Let the agent speak first; the tickets to carry."""
         if not hasattr(self._plan, "send"):
-            what = f"{self.agent}: plan() returned {self._plan!r}, not a generator; does it yield?"
+            what = f"{self.agent}: plan() returned {short(self._plan)}, not a generator; does it yield?"
             return self._fail(ProtocolError(what), now)
+        self.ledger.pass_time(now)
         return self._resume(None, now)
 
     def settle(self, ticket: Ticket, reply: Reply, now: int) -> list[Ticket]:
@@ -111,30 +110,31 @@ class Session:
             QuoteExceeded: if the world charges more than it quoted.
             KeyError: if the ticket is not open.
         """
-        number = ticket.number
-        opened, key = self._open[number]
-        if opened is not ticket:
-            raise KeyError(f"attempt {ticket.attempt} of ticket {number} is not open")
-        answer, charge = reply.answer, reply.charge
-        deadline = self.ledger.deadline
+        key = self._reservation(ticket)
+        ledger, deadline = self.ledger, self.deadline
         late = deadline is not None and now > deadline
-        self.ledger.pass_time(now)
+        ledger.pass_time(now)
         if reply.retry_after is not None and not late:
-            self.ledger.settle_in_part(key, charge)
-            self._record(Record(ticket, Fate.RETRIED, answer, charge, None, now))
-            again = ticket._replace(attempt=ticket.attempt + 1, sent_at=now + reply.retry_after)
-            self._open[number] = (again, key)
-            return [again]
-        self.ledger.settle(key, charge)
+            return self._retry(ticket, reply, now)
+        answer, charge = reply.answer, reply.charge
+        ledger.settle(key, charge)
+        failed = isinstance(answer, AnswerFailed)
+        fate = _LATE if late else _FAILED if failed else _ANSWERED
+        self.trace.records.append(Record(ticket, fate, answer, charge, reply.truth, now))
         if late:
-            self._record(Record(ticket, Fate.LATE, answer, charge, reply.truth, now))
-            return self._miss(number, now)
-        if isinstance(answer, AnswerFailed):
-            self._record(Record(ticket, Fate.FAILED, answer, charge, reply.truth, now))
-            # The agent gets its own copy: an error that is raised drags the agent's frames along.
-            return self._close_ticket(number, AnswerFailed(*answer.args), now)
-        self._record(Record(ticket, Fate.ANSWERED, answer, charge, reply.truth, now))
-        return self._close_ticket(number, answer, now)
+            return self._miss(ticket, now)
+        if failed:  # the agent gets its own copy: an error that is raised drags the agent's frames along
+            answer = AnswerFailed(*answer.args)
+        return self._deliver(ticket, answer, now)
+
+    def _retry(self, ticket: Ticket, reply: Reply, now: int) -> list[Ticket]:
+        """Charge a failed attempt; the next one takes its place."""
+        _, key = self._open[ticket.number]
+        self.ledger.settle_in_part(key, reply.charge)
+        self.trace.records.append(Record(ticket, Fate.RETRIED, reply.answer, reply.charge, None, now))
+        again = ticket._replace(attempt=ticket.attempt + 1, sent_at=now + (reply.retry_after or 0))
+        self._open[ticket.number] = (again, key)
+        return [again]
 
     def withdraw(self, ticket: Ticket, now: int) -> list[Ticket]:
         """The seconds ran out before `ticket` was served; the tickets to carry next.
@@ -142,13 +142,10 @@ class Session:
         Raises:
             KeyError: if the ticket is not open.
         """
-        opened, key = self._open[ticket.number]
-        if opened is not ticket:
-            raise KeyError(f"attempt {ticket.attempt} of ticket {ticket.number} is not open")
-        self.ledger.release(key)
+        self.ledger.release(self._reservation(ticket))
         self.ledger.pass_time(now)
-        self._record(Record(ticket, Fate.WITHDRAWN, AnswerFailed(*_LATE), FREE, None, now))
-        return self._miss(ticket.number, now)
+        self.trace.records.append(Record(ticket, Fate.WITHDRAWN, AnswerFailed(*_TOO_LATE), FREE, None, now))
+        return self._miss(ticket, now)
 
     def close(self) -> None:
         """Abandon the agent: its `finally` blocks run, its reservations are given back."""
@@ -164,20 +161,23 @@ class Session:
             self._open.clear()
             self._answers.clear()
 
-    def _record(self, record: Record) -> None:
-        self.trace.records.append(record)
+    def _reservation(self, ticket: Ticket) -> Reservation:
+        opened, key = self._open[ticket.number]
+        if opened is not ticket:
+            raise KeyError(f"attempt {ticket.attempt} of ticket {ticket.number} is not open")
+        return key
 
-    def _miss(self, number: int, now: int) -> list[Ticket]:
+    def _miss(self, ticket: Ticket, now: int) -> list[Ticket]:
         """Tell the agent that the answer comes too late for it."""
-        answer = AnswerFailed(*_LATE) if self._batch else BudgetExhausted("seconds", 0, 0)
-        return self._close_ticket(number, answer, now)
+        answer = AnswerFailed(*_TOO_LATE) if self._batch else BudgetExhausted("seconds", 0, 0)
+        return self._deliver(ticket, answer, now)
 
-    def _close_ticket(self, number: int, answer: Any, now: int) -> list[Ticket]:
+    def _deliver(self, ticket: Ticket, answer: Any, now: int) -> list[Ticket]:
         """Keep one answer; resume the plan when it was the last."""
-        del self._open[number]
+        del self._open[ticket.number]
         if not self._batch:
             return self._resume(answer, now)
-        self._answers[number] = answer
+        self._answers[ticket.number] = answer
         if self._open:
             return []
         answers, self._answers = self._answers, {}
@@ -201,18 +201,14 @@ class Session:
                 now = self._local_work(now)
             try:
                 if isinstance(request, Recommend):
-                    self._recommend(request.candidate, now)
+                    self._recommend(request.candidate)
                     answer = None
-                elif (
-                    isinstance(request, Gather)
-                    and isinstance(request.requests, tuple)
-                    and not request.requests
-                ):
-                    answer = ()
+                elif not isinstance(request, Gather):
+                    return [self._admit(request, now)]
+                elif request.requests != ():
+                    return self._admit_all(request.requests, now)
                 else:
-                    tickets = self._admit(request, now)
-                    self._refusals = self._idle = 0
-                    return tickets
+                    answer = ()
                 self._idle += 1
                 if self._idle > MOST_IDLE:
                     raise ProtocolError(f"{self.agent} made {MOST_IDLE} free requests in a row")
@@ -225,37 +221,49 @@ class Session:
             except ProtocolError as error:
                 return self._fail(error, now)
 
-    def _admit(self, request: object, now: int) -> list[Ticket]:
-        """Quote and reserve; open a ticket for each request, or refuse them all."""
-        self._batch = isinstance(request, Gather)
-        leaves: tuple[Any, ...] = request.requests if isinstance(request, Gather) else (request,)
-        if not isinstance(leaves, tuple):
-            raise ProtocolError(f"{self.agent} gathers {short(leaves)}, not a tuple of requests")
-        for leaf in leaves:
-            check_question(self.agent, self.task, leaf)
-        if self._number + len(leaves) > MOST_REQUESTS:
-            raise ProtocolError(f"{self.agent} made {self._number} requests; no limit of the budget stops it")
-        self.ledger.pass_time(now)
-        quote = self.world.quote
-        keys = self.ledger.reserve([quote(leaf) for leaf in leaves])
-        tickets = []
-        for leaf, reservation in zip(leaves, keys, strict=True):
-            what = leaf.key()
-            repeat = self._repeats.get(what, 0)
-            self._repeats[what] = repeat + 1
-            ticket = Ticket(self._number, leaf, repeat, 0, now, what + repeat.to_bytes(8, "little"))
-            self._open[self._number] = (ticket, reservation)
-            self._number += 1
-            tickets.append(ticket)
-        return tickets
+    def _admit(self, request: Request[Any], now: int) -> Ticket:
+        """Quote and reserve one request, or refuse it."""
+        check_question(self.agent, self.task, request)
+        self._count(1)
+        reservation = self.ledger.reserve_one(self.world.quote(request))
+        self._batch = False
+        return self._send_off(request, reservation, now)
 
-    def _recommend(self, candidate: Candidate, now: int) -> None:
+    def _admit_all(self, requests: tuple[Request[Any], ...], now: int) -> list[Ticket]:
+        """Quote and reserve all requests, or refuse them all."""
+        if not isinstance(requests, tuple):
+            raise ProtocolError(f"{self.agent} gathers {short(requests)}, not a tuple of requests")
+        for request in requests:
+            check_question(self.agent, self.task, request)
+        self._count(len(requests))
+        reservations = self.ledger.reserve([self.world.quote(request) for request in requests])
+        self._batch = True
+        return [
+            self._send_off(request, reservation, now)
+            for request, reservation in zip(requests, reservations, strict=True)
+        ]
+
+    def _send_off(self, request: Request[Any], reservation: Reservation, now: int) -> Ticket:
+        """Open a ticket for an admitted request."""
+        what, number = request.key(), self._number
+        repeat = self._repeats.get(what, 0)
+        self._repeats[what] = repeat + 1
+        ticket = Ticket(number, request, repeat, 0, now, what + repeat.to_bytes(8, "little"))
+        self._open[number] = (ticket, reservation)
+        self._number = number + 1
+        self._refusals = self._idle = 0
+        return ticket
+
+    def _count(self, many: int) -> None:
+        if self._number + many > MOST_REQUESTS:
+            raise ProtocolError(f"{self.agent} made {self._number} requests; no limit of the budget stops it")
+
+    def _recommend(self, candidate: Candidate) -> None:
         check_recommendation(self.agent, self.task, candidate)
         if candidate != self.recommendation:
             self.recommendation = candidate
-            self.ledger.pass_time(now)
-            at = self.ledger.spent.seconds
-            self.trace.recommendations.append(Recommendation(candidate, at, self.ledger.spent))
+            spent = self.ledger.spent
+            self.trace.recommendations.append(Recommendation(candidate, spent.seconds, spent))
 
     def _local_work(self, now: int) -> int:
         """Enter white-box work into the trace; the clock after it."""
@@ -265,14 +273,15 @@ class Session:
         after = now + cost.whitebox_seconds
         ticket = Ticket(self._number, _LOCAL, 0, 0, now, b"")
         self._number += 1
-        self._record(Record(ticket, Fate.COMPUTED, None, cost, None, after))
+        self.trace.records.append(Record(ticket, Fate.COMPUTED, None, cost, None, after))
+        self.ledger.pass_time(after)
         return after
 
     def _finish(self, value: Candidate | None, now: int) -> list[Ticket]:
         """The plan ended: with a value, or judged by its last `Recommend`."""
         try:
             if value is not None:
-                self._recommend(value, now)
+                self._recommend(value)
             elif self.recommendation is None:
                 raise ProtocolError(f"{self.agent} returned nothing and recommended nothing")
         except ProtocolError as error:
@@ -285,7 +294,7 @@ class Session:
         return self._end(now)
 
     def _end(self, now: int) -> list[Ticket]:
-        self.ledger.pass_time(self._local_work(now))
+        self._local_work(now)
         self.ended_at = self.ledger.spent.seconds
         return []
 

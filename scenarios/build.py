@@ -79,7 +79,7 @@ def load(source: Source, folder: Path) -> Scenario:
             if problem in builders:
                 raise ScenarioError(f"{where}: a second problem named {problem!r}; give it another name")
             builders[problem] = builder
-    settings = file.model_dump(exclude={"description", "agents", "seeds", "budget", "data"}, mode="json")
+    settings = file.model_dump(exclude={"description", "agents", "seeds", "budget", "data"})
     facts = [settings, {table: tables[table].digest for table in sorted(tables)}]
     try:
         budget = Budget.of(file.budget)
@@ -93,7 +93,7 @@ def load(source: Source, folder: Path) -> Scenario:
         budget=budget,
         problems=tuple(builders),
         build=lru_cache(maxsize=None)(lambda problem: builders[problem]()),
-        digest=hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16],
+        digest=hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16],
         shared=file.shared,
     )
 

@@ -15,7 +15,7 @@ from sandbox.budget import FREE
 from sandbox.scenario import Problem
 from sandbox.tournament import Halt, Match, Run, load, play
 
-_AGAIN = 2.0
+_AGAIN = 1.0
 """Wall seconds after which an agent that swallowed the first ring hears the next one."""
 _RINGS = 3
 """Rings that an agent may swallow."""

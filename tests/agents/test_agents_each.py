@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,13 +12,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from playing import SPACES, Smooth, played, sentences
+from playing import SPACES, Smooth, make, played, sentences
 
 from agents.sequential_halving import SequentialHalving, most_arms, rounds, schedule
 from agents.thompson import Thompson
 from agents.ucb import UCB
 from mocks.noise import Binomial, Gaussian
 from sandbox.budget import Budget
+from sandbox.errors import MissingExtra
+from sandbox.protocol import Task
 from sandbox.spaces import Box, Candidate, Pool
 
 
@@ -131,3 +134,16 @@ def test_tpe_leaves_the_logging_of_optuna_as_it_was() -> None:
         assert optuna.logging.get_verbosity() == optuna.logging.DEBUG
     finally:
         optuna.logging.set_verbosity(before)
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [("gp-bo", "botorch", "bo"), ("tpe", "optuna", "bridge"), ("cma-es", "cmaes", "bridge")],
+)
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(
+    name: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    task = Task("a test", SPACES["box"], Budget(evaluations=5))
+    with pytest.raises(MissingExtra, match=rf"{name}.*\[{extra}\]"):
+        list(make(name).plan(task, np.random.default_rng(0)))
