@@ -205,8 +205,8 @@ class Session:
                     answer = None
                 elif not isinstance(request, Gather):
                     return [self._admit(request, now)]
-                elif request.requests != ():
-                    return self._admit_all(request.requests, now)
+                elif tickets := self._admit_all(request.requests, now):
+                    return tickets
                 else:
                     answer = ()
                 self._idle += 1
@@ -233,6 +233,8 @@ class Session:
         """Quote and reserve all requests, or refuse them all."""
         if not isinstance(requests, tuple):
             raise ProtocolError(f"{self.agent} gathers {short(requests)}, not a tuple of requests")
+        if not requests:
+            return []
         for request in requests:
             check_question(self.agent, self.task, request)
         self._count(len(requests))

@@ -203,7 +203,7 @@ def parts(queries: int) -> dict[str, float]:
     def ledger() -> None:
         book = Ledger(budget)
         for now in range(queries):
-            (key,) = book.reserve([quote])
+            key = book.reserve_one(quote)
             book.pass_time(now)
             book.settle(key, quote)
 

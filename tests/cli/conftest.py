@@ -54,12 +54,11 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]
     monkeypatch.chdir(folder)
     # The folder of one test must not serve the agents of the next.
     monkeypatch.setattr(sys, "path", [place for place in sys.path if Path(place) != BAD_AGENTS.parent])
-    before = set(sys.modules)
 
     def run(*args: str, code: int = 0) -> Result:
-        for name in set(sys.modules) - before:
-            if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder)):
-                del sys.modules[name]
+        for name, module in list(sys.modules.items()):
+            if (getattr(module, "__file__", None) or "").startswith(str(folder.parent)):
+                del sys.modules[name]  # of another test, or edited since
         done = CliRunner().invoke(main, list(args))
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         assert done.exit_code == code, (done.exit_code, done.output)

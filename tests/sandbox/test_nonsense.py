@@ -64,6 +64,7 @@ NONSENSE: dict[str, tuple[Any, str]] = {
     "a text to stop at": (Complete("a", stop="x", n=0), "with n=0, stop='x'"),  # type: ignore[arg-type]
     "a gathered list": (Gather([Evaluate(TEXTS[0])]), "gathers [Evaluate("),  # type: ignore[arg-type]
     "a gathered generator": (Gather(Evaluate(t) for t in TEXTS), "not a tuple of requests"),  # type: ignore[arg-type]
+    "a gathered array": (Gather(np.array([1, 2])), "gathers array([1, 2]), not a tuple of requests"),  # type: ignore[arg-type]
     "a gathered None": (Gather(None), "gathers None, not a tuple of requests"),  # type: ignore[arg-type]
     "a gathered recommendation": (Gather((Recommend(TEXTS[0]),)), "where only questions may stand"),
     "a gather in a gather": (Gather((Gather(()),)), "where only questions may stand"),
@@ -124,7 +125,7 @@ def test_free_text_has_a_length() -> None:
         assert "which is not in texts of 1 to 10 characters" in str(session.failure)
 
 
-@pytest.mark.parametrize("plan", [None, "best", TEXTS, {"best": 1}, iter(TEXTS), open_session], ids=repr)
+@pytest.mark.parametrize("plan", [None, "best", TEXTS, {"best": 1}, iter(TEXTS), Unprintable()])
 def test_a_plan_that_is_no_generator_is_a_protocol_error(plan: Any) -> None:
     session = play(plan)
     assert isinstance(session.failure, ProtocolError)
