@@ -6,15 +6,19 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from agents.common import Array, Means, blind_guess, check_real, check_whole, in_box
 from agents.text_features import coordinates
-from sandbox.errors import AnswerFailed, BudgetExhausted, MissingExtra
-from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
+from sandbox.bridge import from_ask_tell
+from sandbox.errors import MissingExtra
+from sandbox.protocol import Needs, Plan, Recommend, Task
 from sandbox.spaces import Box, Candidate, FreeText, Space
+
+_Token: TypeAlias = tuple[Any, Candidate]
+"""A trial of optuna's, and the candidate that was evaluated for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,7 @@ class TPE:
             import optuna
         except ImportError as error:
             raise MissingExtra(self.name, "bridge") from error
-        best = blind_guess(task, rng)
-        yield from Recommend(best)
+        yield from Recommend(blind_guess(task, rng))
         failures: dict[Candidate, int] = {}
         names, candidate_at = self._encode(task.space, failures)
         floats: dict[str, Any] = {name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in names}
@@ -63,26 +66,27 @@ class TPE:
                 n_startup_trials=self.startup, multivariate=True, seed=int(rng.integers(2**32))
             )
             study = optuna.create_study(direction="maximize", sampler=sampler)
-        try:
-            while True:
-                with _quietly(optuna):
-                    trials = [study.ask(floats) for _ in range(self.batch)]
-                tried = [candidate_at(np.array([trial.params[name] for name in names])) for trial in trials]
-                seen = yield from affordable([Evaluate(candidate) for candidate in tried])
-                for trial, candidate, answer in zip(trials, tried, seen, strict=False):
-                    with _quietly(optuna):
-                        if isinstance(answer, AnswerFailed):
-                            study.tell(trial, state=optuna.trial.TrialState.FAIL)
-                            failures[candidate] = failures.get(candidate, 0) + 1
-                            continue
-                        study.tell(trial, answer.score)
-                    means.add(candidate, answer.score)
-                    failures.pop(candidate, None)
-                if means.best is not None and means.best != best:
-                    best = means.best
-                    yield from Recommend(best)
-        except BudgetExhausted:
-            return best
+
+        def ask() -> tuple[_Token, Candidate]:
+            with _quietly(optuna):
+                trial = study.ask(floats)
+            candidate = candidate_at(np.array([trial.params[name] for name in names]))
+            return (trial, candidate), candidate
+
+        def tell(token: _Token, score: float) -> None:
+            trial, candidate = token
+            with _quietly(optuna):
+                study.tell(trial, score)
+            means.add(candidate, score)
+            failures.pop(candidate, None)
+
+        def give_up(token: _Token) -> None:
+            trial, candidate = token
+            with _quietly(optuna):
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            failures[candidate] = failures.get(candidate, 0) + 1
+
+        return (yield from from_ask_tell(ask, tell, give_up, self.batch, lambda: means.best))
 
     def _encode(
         self, space: Space, failures: Mapping[Candidate, int]

@@ -115,8 +115,9 @@ def from_ask_tell(
     tell: Callable[[Token, float], object],
     give_up: Callable[[Token], object] | None = None,
     batch: int = 1,
+    incumbent: Callable[[], Candidate | None] | None = None,
 ) -> Plan[Candidate]:
-    """An ask/tell optimizer as a plan that recommends the best observed candidate.
+    """An ask/tell optimizer as a plan.
 
     Args:
         ask: the optimizer's next point: its own token for it, and the candidate.
@@ -124,6 +125,8 @@ def from_ask_tell(
         give_up: takes a token whose evaluation failed for good; without it the optimizer
             is not told. A failure is never told as a score.
         batch: how many points to ask for before the first is told.
+        incumbent: what to recommend after what was told so far, None for nothing yet;
+            without it, the candidate with the best single score.
     """
     best: Candidate | None = None
     top = float("-inf")
@@ -137,9 +140,11 @@ def from_ask_tell(
                         give_up(token)
                     continue
                 tell(token, answer.score)
-                if answer.score > top:
+                if incumbent is None and answer.score > top:
                     best, top = candidate, answer.score
-                    yield from Recommend(best)
+            best = best if incumbent is None else incumbent()
+            if best is not None:
+                yield from Recommend(best)
     except BudgetExhausted:
         if best is None:
             raise

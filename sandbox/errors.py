@@ -88,7 +88,7 @@ class MissingExtra(UsageError):
 
     def __str__(self) -> str:
         what, extra = self.args
-        return f"{what} needs packages that are not installed: pip install 'instruct-sandbox[{extra}]'"
+        return f"{what}: packages are missing; pip install 'instruct-sandbox[{extra}]' brings them"
 
 
 def nearest(wrong: str, valid: Iterable[str]) -> str:
