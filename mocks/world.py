@@ -11,7 +11,7 @@ from mocks.service import Attempt, Service
 from sandbox.budget import FREE, Cost
 from sandbox.errors import AnswerFailed, ProtocolError
 from sandbox.protocol import Evaluate, Observation, Request
-from sandbox.trace import Reply, Ticket
+from sandbox.trace import Reply, Ticket, build
 
 _WHY = {
     "rate_limited": "429 Too Many Requests",
@@ -90,9 +90,7 @@ class OracleWorld:
         if desk.reliable:
             nanoseconds = desk.nanoseconds(key, success.prompt_tokens, success.completion_tokens)
         else:
-            attempt = desk.attempt(
-                key, ticket.attempt, success.prompt_tokens, success.completion_tokens, now
-            )
+            attempt = desk.attempt(key, ticket.attempt, success.prompt_tokens, success.completion_tokens, now)
             if attempt.fault is not None:
                 return self._broken(attempt, billed)
             nanoseconds = attempt.nanoseconds
@@ -101,8 +99,8 @@ class OracleWorld:
         if self._sample is None:
             return Reply(Observation(truth), success, nanoseconds, truth)
         share = 1.0 if rows is None else len(rows) / self.dev_rows
-        score, seen = self._sample(truth, Look(key, now, share, rows))
-        return Reply(Observation(score, seen), success, nanoseconds, truth)
+        answer = build(Observation, self._sample(truth, build(Look, (key, now, share, rows))))
+        return build(Reply, (answer, success, nanoseconds, truth, None))
 
     def _broken(self, attempt: Attempt, billed: Cost) -> Reply:
         charge = billed if attempt.billed else FREE

@@ -91,9 +91,11 @@ def split_specs(text: str) -> list[str]:
     >>> split_specs("random, ucb(exploration=0.5)")
     ['random', 'ucb(exploration=0.5)']
     """
-    specs, depth, start, quote = [], 0, 0, ""
+    specs, depth, start, quote, escaped = [], 0, 0, "", False
     for i, character in enumerate(text):
-        if character in "'\"" and depth:
+        if escaped or (quote and character == "\\"):
+            escaped = not escaped
+        elif character in "'\"" and depth:
             quote = "" if character == quote else quote or character
         elif not quote:
             depth += (character in "([{") - (character in ")]}")

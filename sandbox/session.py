@@ -27,7 +27,7 @@ from sandbox.errors import AgentError, AnswerFailed, BudgetExhausted, ProtocolEr
 from sandbox.manners import AGENTS_OWN, check_question, check_recommendation, crash, message, short
 from sandbox.protocol import Gather, Plan, Recommend, Request, Task
 from sandbox.spaces import Candidate
-from sandbox.trace import Fate, Recommendation, Record, Reply, Ticket, Trace
+from sandbox.trace import Fate, Recommendation, Record, Reply, Ticket, Trace, build
 
 PATIENCE = 8
 """Refusals in a row after which an agent is stopped; trying smaller batches takes a few."""
@@ -97,10 +97,10 @@ class Session:
 
     def start(self, now: int = 0) -> list[Ticket]:
         """Let the agent speak first; the tickets to carry."""
+        self.ledger.pass_time(now)
         if not hasattr(self._plan, "send"):
             what = f"{self.agent}: plan() returned {short(self._plan)}, not a generator; does it yield?"
             return self._fail(ProtocolError(what), now)
-        self.ledger.pass_time(now)
         return self._resume(None, now)
 
     def settle(self, ticket: Ticket, reply: Reply, now: int) -> list[Ticket]:
@@ -120,7 +120,8 @@ class Session:
         ledger.settle(key, charge)
         failed = isinstance(answer, AnswerFailed)
         fate = _LATE if late else _FAILED if failed else _ANSWERED
-        self.trace.records.append(Record(ticket, fate, answer, charge, reply.truth, now))
+        record = build(Record, (ticket, fate, answer, charge, reply.truth, now))
+        self.trace.records.append(record)
         if late:
             return self._miss(ticket, now)
         if failed:  # the agent gets its own copy: an error that is raised drags the agent's frames along
@@ -250,7 +251,8 @@ class Session:
         what, number = request.key(), self._number
         repeat = self._repeats.get(what, 0)
         self._repeats[what] = repeat + 1
-        ticket = Ticket(number, request, repeat, 0, now, what + repeat.to_bytes(8, "little"))
+        key = what + repeat.to_bytes(8, "little")
+        ticket = build(Ticket, (number, request, repeat, 0, now, key))
         self._open[number] = (ticket, reservation)
         self._number = number + 1
         self._refusals = self._idle = 0

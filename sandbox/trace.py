@@ -11,6 +11,12 @@ from sandbox.budget import FREE, Cost
 from sandbox.protocol import Request
 from sandbox.spaces import Candidate
 
+build = tuple.__new__
+"""``build(Record, (...))`` takes half the time of ``Record(...)``, which first sorts out keywords.
+
+Only for what is made several times a request: no field has a name there, and none a default.
+"""
+
 
 class Ticket(NamedTuple):
     """An admitted request, on its way to the world."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import simpy
+from simpy.events import Timeout
 
 from sandbox.limits import Gate, Limits, Place
 from sandbox.session import Session
@@ -60,8 +61,7 @@ class Clerk:
         return self.env.now  # type: ignore[return-value]  # int, because every delay is one
 
     def _after(self, delay: int, callback: Callable[[Any], None], value: object) -> None:
-        event = simpy.Timeout(self.env, delay, value)
-        event.callbacks.append(callback)
+        Timeout(self.env, delay, value).callbacks.append(callback)
 
     def _carry(self, session: Session, tickets: Sequence[Ticket], now: int) -> None:
         """Queue each ticket when it is sent."""
@@ -91,7 +91,7 @@ class Clerk:
         gate = self.gate
         while (errand := gate.admit(now)) is not None:
             errand.reply = reply = errand.session.world.reply(errand.ticket, now)
-            self._after(reply.nanoseconds, self._answered, errand)
+            Timeout(self.env, reply.nanoseconds, errand).callbacks.append(self._answered)
         if gate.paced:
             opens_at = gate.opens_at()
             if opens_at is not None and opens_at != self._wakes_at:
@@ -113,10 +113,7 @@ class Clerk:
         session, ticket, reply = errand.session, errand.ticket, errand.reply
         if self._errands and (errands := self._errands.get(id(session))) is not None:
             del errands[ticket.number]
-        if reply is not None:
-            tickets = session.settle(ticket, reply, now)
-        else:
-            tickets = session.withdraw(ticket, now)
+        tickets = session.withdraw(ticket, now) if reply is None else session.settle(ticket, reply, now)
         if tickets:
             self._carry(session, tickets, now)
 

@@ -1,4 +1,5 @@
 """Agents that misbehave, each in its own way; tests copy this file beside them."""
+# ruff: noqa: T201, SIM105
 
 import os
 import sys
@@ -130,8 +131,6 @@ class SwallowsOnce(Good):
 class Dies(Good):
     def body(self, task):
         os._exit(9)
-
-
 
 
 class Prints(Good):

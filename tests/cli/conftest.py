@@ -32,8 +32,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sandbox(program: list[str], folder: Path) -> Command:
+def sandbox(program: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run the command in `folder` and check its exit code."""
+    monkeypatch.chdir(folder)
 
     def run(*args: str, code: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "COLUMNS": "120"}
@@ -50,6 +51,7 @@ def sandbox(program: list[str], folder: Path) -> Command:
 def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run the command in this process, in `folder`, and check its exit code."""
     from sandbox.cli import main
+    from sandbox.tournament import load
 
     monkeypatch.chdir(folder)
     # The folder of one test must not serve the agents of the next.
@@ -59,6 +61,7 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]
         for name, module in list(sys.modules.items()):
             if (getattr(module, "__file__", None) or "").startswith(str(folder.parent)):
                 del sys.modules[name]  # of another test, or edited since
+        load.cache_clear()  # a new process would not remember either
         done = CliRunner().invoke(main, list(args))
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         assert done.exit_code == code, (done.exit_code, done.output)

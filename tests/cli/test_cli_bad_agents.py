@@ -20,8 +20,6 @@ def result(here: Here, *args: str, code: int = 1) -> dict[str, object]:
     return tournaments[0]
 
 
-
-
 @pytest.mark.parametrize(
     ("agent", "why"),
     [
@@ -79,7 +77,11 @@ def test_an_agent_that_kills_its_process_fails_alone(sandbox: Here, agent: str) 
     )  # fmt: skip
     played = json.loads(done.stdout)[0]
     assert played["failures"] == {
-        agent: {"failed": 1, "runs": 1, "first": "stopped when its process died (out of memory, or os._exit?)"}
+        agent: {
+            "failed": 1,
+            "runs": 1,
+            "first": "stopped when its process died (out of memory, or os._exit?)",
+        }
     }
     assert [row["agent"] for row in played["leaderboard"]] == ["random"]
 
@@ -121,7 +123,10 @@ def test_no_escape_sequence_of_a_text_reaches_the_terminal(here: Here) -> None:
     ugly = json.dumps("\x1b]0;title\x07 [bold]\ud800 \u202e")
     with sqlite3.connect("a.db") as db:
         db.execute("UPDATE runs SET recommended = ?", (ugly,))
-        db.execute("UPDATE records SET request = ?", (json.dumps({"kind": "evaluate", "candidate": json.loads(ugly)}),))
+        db.execute(
+            "UPDATE records SET request = ?",
+            (json.dumps({"kind": "evaluate", "candidate": json.loads(ugly)}),),
+        )
     db.close()
     shown = [
         here("show", "a.db", "additive-pool/random/0").stdout,

@@ -66,7 +66,7 @@ def test_fresh_plays_everything_again_with_the_same_result(here: Here) -> None:
 
 def test_jobs_engines_and_the_order_of_agents_change_no_byte(sandbox: Here, here: Here) -> None:
     sandbox(*QUICK, "--jobs", "2", "--out", "a.db")
-    sandbox(*QUICK, "--jobs", "50", "--agents", "thompson,ucb,random", "--out", "b.db")
+    sandbox(*QUICK, "--jobs", "3", "--agents", "thompson,ucb,random", "--out", "b.db")
     here(*QUICK, *INLINE, "--agents", "ucb, random, thompson", "--out", "c.db")
     for what in TABLES:
         for form in ("csv", "jsonl", "parquet"):
@@ -105,11 +105,21 @@ def test_agents_that_share_a_service_are_one_match(here: Here) -> None:
 
 
 def test_every_run_of_a_troublesome_service_replays(here: Here) -> None:
-    args = ["--agents", "random(batch=7),sequential-halving", "--seeds", "2", "--budget", "evaluations=90,seconds=60"]
+    args = [
+        "--agents",
+        "random(batch=7),sequential-halving",
+        "--seeds",
+        "2",
+        "--budget",
+        "evaluations=90,seconds=60",
+    ]
     here("run", "flaky", *args, *INLINE)
     runs = list(csv.DictReader(here("export", "flaky.db").stdout.splitlines()))
     assert len(runs) == 4
-    fates = {row["fate"] for row in csv.DictReader(here("export", "flaky.db", "--what", "records").stdout.splitlines())}
+    fates = {
+        row["fate"]
+        for row in csv.DictReader(here("export", "flaky.db", "--what", "records").stdout.splitlines())
+    }
     assert {"answered", "retried"} < fates
     for run in runs:
         assert here("replay", "flaky.db", run["run"]).stdout.startswith("the same: ")
@@ -133,7 +143,9 @@ def test_a_replay_notices_that_the_agent_has_changed(here: Here) -> None:
     assert now("").startswith("differs at request 0: Evaluate(candidate=")
     twice = "        yield from Evaluate(first)\n        yield from Evaluate(first)\n"
     assert "request 1: nothing was asked, now it asks Evaluate" in now(twice)
-    assert "now AgentCrashed: ValueError" in now("        yield from Evaluate(first)\n        raise ValueError\n")
+    assert "now AgentCrashed: ValueError" in now(
+        "        yield from Evaluate(first)\n        raise ValueError\n"
+    )
     crash = now("        raise ValueError('early')\n")
     assert "was asked, now it is not (ValueError: early at bad_agents.py:" in crash
     other = "        yield from Evaluate(first)\n        return task.space.texts[1]\n"
@@ -144,7 +156,18 @@ def test_a_replay_notices_that_the_agent_has_changed(here: Here) -> None:
 
 
 def test_an_edited_agent_is_played_again_and_shown_alone(here: Here) -> None:
-    args = ["run", "quickstart", "--agents", "bad_agents:Good", "--seeds", "1", *INLINE, "--out", "a.db", "--json"]
+    args = [
+        "run",
+        "quickstart",
+        "--agents",
+        "bad_agents:Good",
+        "--seeds",
+        "1",
+        *INLINE,
+        "--out",
+        "a.db",
+        "--json",
+    ]
     here(*args)
     with Path("bad_agents.py").open("a") as file:
         file.write("\n# edited\n")
@@ -176,7 +199,17 @@ def test_exports_hold_what_was_played(here: Here) -> None:
 
 def test_the_columns_of_an_export_do_not_depend_on_what_is_in_it(here: Here) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
-    short = ["--agents", "bad_agents:NeverEnds", "--seeds", "1", "--run-limit", "0.1", *INLINE, "--out", "a.db"]
+    short = [
+        "--agents",
+        "bad_agents:NeverEnds",
+        "--seeds",
+        "1",
+        "--run-limit",
+        "0.1",
+        *INLINE,
+        "--out",
+        "a.db",
+    ]
     here("run", "quickstart", *short, code=1)
     here(*QUICK, *INLINE)
     for what in TABLES:
@@ -233,7 +266,17 @@ def test_the_doctor_says_what_is_installed(here: Here) -> None:
 def test_really_measured_scores_are_played(here: Here, shared_data: Path) -> None:
     source = shared_data / "multi-prompt" / "LMentry"
     shutil.copytree(source, "first/place")
-    args = ["run", "recorded", "--agents", "random,ucb", "--seeds", "2", "--budget", "evaluations=40", *INLINE]
+    args = [
+        "run",
+        "recorded",
+        "--agents",
+        "random,ucb",
+        "--seeds",
+        "2",
+        "--budget",
+        "evaluations=40",
+        *INLINE,
+    ]
     first = here(*args, "--data", "first/place")
     assert "recorded, evaluations=40" in first.stdout
     name = f"{sorted(path.stem for path in source.glob('*.json'))[0]}/ucb/1"
@@ -259,8 +302,8 @@ def test_a_scenario_of_ones_own_is_found_from_everywhere(sandbox: Here, folder: 
         'description = "one pool"\nagents = ["random", "bad_agents:Good"]\nseeds = 2\n'
         'budget = { evaluations = 4 }\n[[problem]]\noracle = "additive-pool"\n'
     )
-    done = sandbox("run", "mine/small.toml", "--jobs", "2")
-    assert "4/4 matches" in done.stderr
+    done = sandbox("run", "mine/small.toml", "--seeds", "1", "--jobs", "50")
+    assert "2/2 matches" in done.stderr
     (folder / "else").mkdir()
-    again = sandbox("replay", "../small.db", "additive-pool/random/1", cwd=folder / "else")
+    again = sandbox("replay", "../small.db", "additive-pool/random/0", cwd=folder / "else")
     assert again.stdout.startswith("the same")

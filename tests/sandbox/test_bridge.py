@@ -257,3 +257,18 @@ def test_ask_tell_without_a_single_score_recommends_nothing() -> None:
     _, session = sweep(5, 10, Faults(dropped=1.0))
     assert session.recommendation is None
     assert str(session.failure) == "agent returned nothing and recommended nothing"
+
+
+def test_ask_tell_recommends_what_its_optimizer_calls_its_incumbent() -> None:
+    optimizer = Sweep()
+
+    def incumbent() -> str | None:
+        """Nothing after the first answer, then the one that was told second to last."""
+        return TEXTS[optimizer.told[-2][0] % 6] if len(optimizer.told) > 1 else None
+
+    plan = from_ask_tell(optimizer.ask, optimizer.tell, incumbent=incumbent)
+    session = open_session(plan, Budget(evaluations=5), g.oracle_world(1, Service()))
+    loop.play(session)
+    assert session.failure is None
+    assert [r.candidate for r in session.trace.recommendations] == list(TEXTS[:4])
+    assert session.recommendation == TEXTS[3]

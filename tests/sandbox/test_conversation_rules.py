@@ -82,10 +82,35 @@ def test_patience_lasts_for_shrinking_a_batch() -> None:
     assert session.ledger.spent.evaluations == 65
 
 
+def test_an_answer_restores_the_patience() -> None:
+    """Not the refusals of a whole run are counted, but those in a row."""
+
+    def plan() -> Any:
+        for _ in range(20):
+            for _ in range(PATIENCE):
+                with pytest.raises(BudgetExhausted):
+                    yield from gather([Evaluate(TEXTS[0])] * 50)
+            yield from Evaluate(TEXTS[0])
+        return TEXTS[0]
+
+    assert play(plan(), Budget(evaluations=40)).failure is None
+
+
 def test_endless_recommending_is_stopped() -> None:
+    said = 0
+
+    def counted(requests: list[Any]) -> Iterator[Any]:
+        nonlocal said
+        while True:
+            for request in requests:
+                said += 1
+                yield request
+
     for requests in ([Recommend(TEXTS[0])], [Recommend(TEXTS[0]), Recommend(TEXTS[1])], [Gather(())]):
-        session = play(stubborn(*requests))
+        said = 0
+        session = play(counted(requests))
         assert str(session.failure) == f"agent made {MOST_IDLE} free requests in a row"
+        assert said == MOST_IDLE + 1
 
 
 def test_an_agent_that_no_limit_stops_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

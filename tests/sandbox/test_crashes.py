@@ -125,6 +125,8 @@ def test_an_agents_own_error_is_shown_with_its_own_line(
     assert isinstance(session.failure, AgentCrashed)
     assert what in str(session.failure)
     assert str(session.failure).endswith(f" at {HERE}:{lines[where]}")
+    for record in session.trace.records:  # what the agent raised must not hang on the trace
+        assert not isinstance(record.answer, AnswerFailed) or record.answer.__traceback__ is None
 
 
 def test_the_shared_notice_of_lateness_carries_nothing_from_agent_to_agent() -> None:

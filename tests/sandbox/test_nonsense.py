@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from generated import TEXTS, iter_of, open_session, play
+from generated import TEXTS, iter_of, play
 
 from sandbox.errors import ProtocolError
 from sandbox.protocol import Complete, Evaluate, Gather, Recommend, Request
