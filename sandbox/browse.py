@@ -141,9 +141,10 @@ def show_run(path: Path, name: str, as_json: bool) -> None:
     console.print(
         Text(f"played {origin.played_at} in {origin.cpu_seconds:.2f} CPU-s with {made}", style="dim")
     )
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("#", "sent", "answered", "seen", "truth", "USD", "asked"):
-        table.add_column(column, justify="left" if column == "asked" else "right", no_wrap=True)
+    table = Table(box=None, header_style="bold", pad_edge=False, expand=True)
+    for column in ("#", "sent", "answered", "seen", "truth", "USD"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("asked", no_wrap=True, ratio=1)  # cut here, and not from the figures
     for record in run.records:
         table.add_row(*_timeline(record))
     console.print(table)
@@ -202,7 +203,9 @@ def replay_run(path: Path, name: str, data: str | None = None) -> int:
     if data is not None:
         source = replace(source, data=str(Path(data).absolute()))
     try:
-        scenario = load(source)
+        with aside():
+            make_agent(origin.spec)
+            scenario = load(source)
     except UsageError as exc:
         moved = "; if the data have moved, say where with --data" if source.data is not None else ""
         raise UsageError(f"{name} cannot be replayed: {exc}{moved}") from exc

@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from sandbox.budget import FREE, Cost, Ledger, Meter, Reservation
-from sandbox.errors import AgentError, AnswerFailed, BudgetExhausted, ProtocolError
+from sandbox.errors import AgentError, AnswerFailed, BudgetExhausted, ProtocolError, UsageError
 from sandbox.manners import AGENTS_OWN, check_question, check_recommendation, crash, message, short
 from sandbox.protocol import Gather, Plan, Recommend, Request, Task
 from sandbox.spaces import Candidate
@@ -196,6 +196,8 @@ class Session:
                 return self._finish(stop.value, self._local_work(now))
             except BudgetExhausted:
                 return self._finish(None, self._local_work(now))
+            except UsageError:
+                raise  # a missing package is for the person to mend, and no result of the agent
             except AGENTS_OWN as exc:
                 return self._fail(crash(exc), self._local_work(now))
             if self._meter is not None:

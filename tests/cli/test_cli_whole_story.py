@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -153,6 +154,58 @@ def test_a_replay_notices_that_the_agent_has_changed(here: Here) -> None:
     with sqlite3.connect("a.db") as db:
         assert db.execute("SELECT count(*) FROM runs").fetchone() == (3,)
     db.close()
+
+
+def test_an_agent_that_is_gone_cannot_be_replayed(here: Here) -> None:
+    here("run", "quickstart", "--agents", "bad_agents:Good", "--seeds", "1", *INLINE, "--out", "a.db")
+    Path("bad_agents.py").unlink()
+    said = here("replay", "a.db", "rugged/Good/0", code=2).stderr
+    assert "cannot be replayed: agent 'bad_agents:Good': there is no module 'bad_agents' here" in said
+
+
+def test_a_run_that_left_no_records_cannot_be_replayed(here: Here) -> None:
+    args = [
+        "--agents",
+        "bad_agents:NeverEnds",
+        "--seeds",
+        "1",
+        "--run-limit",
+        "0.1",
+        *INLINE,
+        "--out",
+        "a.db",
+    ]
+    here("run", "quickstart", *args, code=1)
+    assert "left no records" in here("replay", "a.db", "rugged/NeverEnds/0", code=2).stderr
+
+
+def test_a_failure_replays_as_a_failure(here: Here) -> None:
+    args = [
+        "--agents",
+        "bad_agents:RaisesMidRun,bad_agents:KeepsAsking",
+        "--seeds",
+        "1",
+        *INLINE,
+        "--out",
+        "a.db",
+    ]
+    here("run", "quickstart", *args, code=1)
+    for agent in ("RaisesMidRun", "KeepsAsking"):
+        assert "and the same failure" in here("replay", "a.db", f"rugged/{agent}/0").stdout
+
+
+def test_a_terminal_that_lacks_characters_is_no_reason_to_fail(sandbox: Here) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "120"}
+    args = [
+        "--agents",
+        "random",
+        "--seeds",
+        "1",
+        *INLINE,
+        "--out",
+        b"\xff.db".decode(errors="surrogateescape"),
+    ]
+    assert r"\udcff.db" in sandbox("run", "quickstart", *args, env=environment).stdout
 
 
 def test_an_edited_agent_is_played_again_and_shown_alone(here: Here) -> None:

@@ -165,6 +165,15 @@ def test_the_same_attempt_always_meets_the_same_luck(asked: list[Any], shuffle: 
     assert {each: met(other.attempt(*each, 5, 5, 0)) for each in asked} == first
 
 
+def test_what_fails_is_not_what_is_slow() -> None:
+    """Faults and latency have luck of their own: the survivors are no special sample."""
+    latency = Latency(median=1.0, sigma=0.3, tail=0.0)
+    lasted = [
+        a.nanoseconds for a in attempts(Service(latency, faults=Faults(dropped=0.5))) if a.fault is None
+    ]
+    assert stats.kstest(np.log(np.array(lasted) / SECOND) / 0.3, "norm").pvalue > 1e-4
+
+
 def test_faults_do_not_change_the_latency_of_what_succeeds() -> None:
     clean, faulty = attempts(Service()), attempts(Service(faults=Faults(dropped=0.3)))
     for one, other in zip(clean, faulty, strict=True):

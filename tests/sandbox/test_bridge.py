@@ -26,6 +26,7 @@ from sandbox.session import Session
 from sandbox.spaces import Box, Candidate
 from sandbox.trace import Fate
 
+pytestmark = pytest.mark.filterwarnings("error")  # an error that only a thread sees is a warning
 SQUARE = Box((-1.0, -1.0), (1.0, 1.0))
 PEAK = (0.3, -0.4)
 

@@ -91,6 +91,15 @@ def quits() -> Any:
     raise SystemExit("bye")
 
 
+def quits_behind_a_bridge() -> Any:
+    def main(ask: Any) -> str:
+        ask(Evaluate(TEXTS[0]))
+        lines["quit behind"] = line()
+        raise SystemExit("bye")
+
+    return from_blocking(main)
+
+
 class Unspeakable(Exception):
     def __str__(self) -> str:
         raise ValueError
@@ -114,6 +123,7 @@ def cannot_say_what_is_wrong() -> Any:
         (tells_badly, "tell", "RuntimeError: not now", False),
         (stops_its_iterator, "stop", "StopIteration", False),
         (quits, "quit", "SystemExit: bye", False),
+        (quits_behind_a_bridge, "quit behind", "SystemExit: bye", False),
         (cannot_say_what_is_wrong, "unspeakable", "Unspeakable: its message raises ValueError", False),
     ],
 )

@@ -26,6 +26,8 @@ def test_the_same_name_and_key_give_the_same_numbers(seed: int, names: Any, key:
     other(b"something else in between")
     assert one(key) == other(key)
     assert len(one(key)) == count
+    assert Uniforms(seed, *names, count=1).one(key) == Uniforms(seed, *names, count=1)(key)[0]
+    assert Uniforms(seed, *names, count=2).pair(key) == Uniforms(seed, *names, count=2)(key)
     assert all(0.0 < u < 1.0 for u in one(key))
     assert stream(seed, *names).normal() == stream(seed, *names).normal()
 
@@ -78,6 +80,10 @@ def test_the_extreme_words_stay_inside_the_open_interval(monkeypatch: pytest.Mon
             draws = Uniforms(1, count=count)(b"")
             assert len(draws) == count
             assert all(abs(normal_quantile(u)) < 9 for u in draws)
+            if count == 1:
+                assert Uniforms(1, count=1).one(b"") == draws[0]
+            elif count == 2:
+                assert Uniforms(1, count=2).pair(b"") == draws
 
 
 def test_count_is_between_one_and_eight() -> None:
