@@ -72,8 +72,19 @@ def main() -> None:
     # results must not; workers have a core each.
     for variable in _THREADS:
         os.environ.setdefault(variable, "1")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a terminal that lacks a character is no reason to fail
+    _prepare_streams()
+
+
+def _prepare_streams() -> None:
+    """Neither a closed stream nor a terminal that lacks a character is a reason to fail."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass  # else the next file, the store perhaps, would be where everybody prints to
+    os.close(number)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115
+        elif isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
@@ -198,7 +209,12 @@ def export(store: str, form: str, what: str, output: str | None) -> None:
 @main.command()
 @_reported
 def doctor() -> int:
-    """Say what is installed here, what is missing, and what gets in the way."""
+    """Say what is installed here, what is missing, and what gets in the way.
+
+    \b
+    Example:
+      sandbox doctor
+    """
     from sandbox.browse import examine
 
     return examine()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
+from mocks.landscape import AdditivePool
+from mocks.service import Latency, Service
+from mocks.world import OracleWorld
 from sandbox.budget import Budget, Ledger
 from sandbox.drivers import virtual
 from sandbox.limits import Limits
 from sandbox.protocol import Evaluate, Plan, Task
 from sandbox.session import Session
 from sandbox.spaces import Candidate, Pool
-from mocks.landscape import AdditivePool
-from mocks.service import Latency, Service
-from mocks.world import OracleWorld
 
 
 def _asks(pool: Pool) -> Plan[Candidate]:

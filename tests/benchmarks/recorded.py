@@ -16,7 +16,8 @@ def main(data: str) -> None:
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         command = [
             "sandbox", "run", "recorded", "--data", data, "--seeds", "20", "--budget", "evaluations=100",
-            "--agents", "random,thompson,sequential-halving,gp-bo", "--out", str(Path(folder) / "recorded.db"),
+            "--agents", "random,thompson,sequential-halving,gp-bo",
+            "--out", str(Path(folder) / "recorded.db"),
         ]  # fmt: skip
         result = subprocess.run(command, check=True, capture_output=True, text=True)
         wall = time.perf_counter() - started

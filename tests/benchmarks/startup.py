@@ -20,9 +20,8 @@ def main() -> None:
             wall.append(time.perf_counter() - started)
             cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         middle = _TIMES // 2
-        print(
-            f"sandbox {' '.join(arguments)}: {sorted(wall)[middle]:.2f} s wall, {sorted(cpu)[middle]:.2f} CPU-s"
-        )
+        command = " ".join(["sandbox", *arguments])
+        print(f"{command}: {sorted(wall)[middle]:.2f} s wall, {sorted(cpu)[middle]:.2f} CPU-s")
 
 
 if __name__ == "__main__":

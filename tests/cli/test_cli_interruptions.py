@@ -210,6 +210,18 @@ def test_a_reader_that_stops_reading_is_no_error(sandbox: Command, program: list
 
 
 @linux
+def test_closed_streams_are_no_error(sandbox: Command, program: list[str]) -> None:
+    sandbox("run", "quickstart", "--agents", "random", "--seeds", "1", "--engine", "inline", "--out", "a.db")
+    args = "run quickstart --agents random --seeds 2 --engine inline --out a.db"
+    for closed in (">&-", "<&- >&- 2>&-"):
+        command = f"{' '.join(program)} {args} --fresh {closed}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (closed, done.stderr)
+        assert "Traceback" not in done.stderr
+        assert stored() == 6
+
+
+@linux
 def test_two_commands_on_one_store_share_the_work(sandbox: Command, here: Here, program: list[str]) -> None:
     expected = undisturbed(sandbox, here)
     with started(program, *PLAY) as one, started(program, *PLAY) as two:
