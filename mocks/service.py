@@ -15,6 +15,9 @@ from sandbox.budget import SECOND, USD
 from sandbox.limits import Limits
 from sandbox.streams import Uniforms, normal_quantile
 
+_DAY = 86_400.0
+"""Seconds; a bound for settings, so that a run of millions of requests fits a 64-bit clock."""
+
 
 @dataclass(frozen=True, slots=True)
 class Latency:
@@ -38,6 +41,8 @@ class Latency:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"latency {name}={value}: must be a finite number, at least 0")
+        if self.longest > _DAY:
+            raise ValueError(f"latency longest={self.longest}: at most a day, {_DAY} s")
         if self.sigma > 10:
             raise ValueError(f"latency sigma={self.sigma}: at most 10, a factor of 22,000 a deviation")
         if not 0 <= self.tail <= 1:
@@ -162,8 +167,8 @@ class Retry:
     def __post_init__(self) -> None:
         if not 1 <= self.attempts <= 20:
             raise ValueError(f"retry attempts={self.attempts}: between 1 and 20")
-        if not (0 <= self.backoff < math.inf and 0 <= self.longest < math.inf):
-            raise ValueError(f"retry backoff={self.backoff}, longest={self.longest}: seconds, at least 0")
+        if not (0 <= self.backoff <= _DAY and 0 <= self.longest <= _DAY):
+            raise ValueError(f"retry backoff={self.backoff}, longest={self.longest}: seconds, at most a day")
 
 
 class Attempt:

@@ -141,9 +141,9 @@ def _how_to_read(summary: Summary) -> str:
         "How to read this. True score: the noiseless score of what an agent finally recommended, the mean "
         "over problems and seeds, with a 95 % bootstrap interval over seeds. Gap: 0 % is the optimum, 100 % "
         f"a blind guess. {summary.axis} to 50 %: the median cost until the recommendation was half of the "
-        "way from a blind guess to the optimum; the share of runs that came there stands beside it where it is "
-        "not all. Decided: sign-flip test on runs paired by problem and seed, Holm's correction over all "
-        "pairs, level 5 %."
+        "way from a blind guess to the optimum; the share of runs that came there stands beside it where "
+        "it is not all. Decided: sign-flip test on runs paired by problem and seed, Holm's correction over "
+        "all pairs, level 5 %."
     )
 
 

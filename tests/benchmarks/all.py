@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -23,12 +24,18 @@ def main() -> None:
         "--data", help="folder of measured scores; without it, the recorded tournament is left out"
     )
     data = parser.parse_args().data
-    for benchmark in (throughput, overshoot, determinism, closed_loop, startup):
-        print(f"\n== {benchmark.__doc__.splitlines()[0]}", flush=True)
+    _announce(throughput)
+    throughput.main([])
+    for benchmark in (overshoot, determinism, closed_loop, startup):
+        _announce(benchmark)
         benchmark.main()
     if data:
-        print(f"\n== {recorded.__doc__.splitlines()[0]}", flush=True)
+        _announce(recorded)
         recorded.main(data)
+
+
+def _announce(benchmark: ModuleType) -> None:
+    print(f"\n== {(benchmark.__doc__ or '').splitlines()[0]}", flush=True)
 
 
 if __name__ == "__main__":

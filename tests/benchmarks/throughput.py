@@ -20,7 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -262,13 +262,13 @@ def parts(queries: int) -> dict[str, float]:
 # --- the tables -----------------------------------------------------------------------
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--queries", type=int, default=40_000, help="simulated queries a run")
     parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     contenders: dict[str, Callable[[], Measured]] = {
         "full stack, 4 agents": lambda: full_stack(4, options.queries),
         "full stack, 64 agents": lambda: full_stack(64, options.queries),

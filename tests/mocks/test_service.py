@@ -37,7 +37,7 @@ def test_the_body_is_log_normal() -> None:
 
 
 def test_the_tail_is_as_frequent_and_as_heavy_as_it_says() -> None:
-    sample = latencies(Latency(median=1.0, sigma=0.0, tail=0.1, tail_index=3.0, longest=1e9))
+    sample = latencies(Latency(median=1.0, sigma=0.0, tail=0.1, tail_index=3.0, longest=86_400.0))
     factors = sample[sample > 1.0]
     assert len(factors) == pytest.approx(0.1 * MANY, abs=5 * math.sqrt(0.09 * MANY))
     assert stats.kstest(factors, "pareto", args=(3.0,)).pvalue > 1e-4
@@ -197,6 +197,7 @@ nan, inf = math.nan, math.inf
         (lambda: Latency(tail_index=1.0), "tail_index=1.0"),
         (lambda: Latency(tail_index=nan), "tail_index=nan"),
         (lambda: Latency(longest=inf), "longest=inf"),
+        (lambda: Latency(longest=86_401.0), "longest=86401.0: at most a day"),
         (lambda: Prices(prompt=Decimal("-1")), "prompt tokens -1"),
         (lambda: Prices(completion=Decimal("NaN")), "completion tokens NaN"),
         (lambda: Prices(prompt=Decimal("0.0000001")), "finer than a millionth"),
