@@ -317,6 +317,8 @@ class Store:
         Raises:
             StoreError: if there is none, or more than one.
         """
+        # A lone surrogate cannot be looked up in SQLite, and no stored name holds one.
+        name = name.encode("utf-8", "replace").decode()
         with self._explained():
             rows = self._db.execute(
                 "SELECT key FROM runs WHERE substr(key, 1, ?1) = ?2 "

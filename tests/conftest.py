@@ -6,6 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# In CI one commit must always give one verdict; at home hypothesis looks for new cases each time.
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("home", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "home")
 
 
 @pytest.fixture(scope="session")

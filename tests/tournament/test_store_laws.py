@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from test_codec_round_trips import answers, candidates, requests, texts
 
@@ -198,6 +198,7 @@ def test_many_keys_are_found_as_few_are(path: Path) -> None:
 
 @settings(max_examples=50)
 @given(texts)
+@example("\ud800")
 def test_any_name_is_looked_up_without_harm(name: str) -> None:
     with Store(":memory:") as store, pytest.raises(sandbox.errors.StoreError, match="no run is named"):
         store.find(name)
