@@ -208,7 +208,8 @@ def make(kind: Callable[..., T], settings: Mapping[str, Any], where: str) -> T:
         raise ScenarioError(f"{where}: {exc}") from exc
 
 
-def _noises(tables: list[dict[str, Any]], where: str) -> tuple[Noise, ...]:
+def _noises(tables: list[dict[str, Any]], rows: int, where: str) -> tuple[Noise, ...]:
+    """The noises of a problem; where rows are counted and none are named, those of an evaluation."""
     noises = []
     for number, table in enumerate(tables, 1):
         place = f"{where}: noise {number}"
@@ -216,6 +217,8 @@ def _noises(tables: list[dict[str, Any]], where: str) -> tuple[Noise, ...]:
         kind = settings.pop("kind", None)
         if kind not in NOISES:
             raise ScenarioError(f"{place}: unknown kind {kind!r}: {nearest(str(kind), NOISES)}")
+        if kind == "binomial" and rows:
+            settings.setdefault("rows", rows)
         noises.append(make(NOISES[kind], settings, place))
     return tuple(noises)
 
@@ -238,10 +241,10 @@ def _problem(
     where: str,
     caveat: str = "",
 ) -> Problem:
-    noises = _noises(file.noise if entry.noise is None else entry.noise, where)
+    rows = file.rows if entry.rows is None else entry.rows
+    noises = _noises(file.noise if entry.noise is None else entry.noise, rows, where)
     service = _service(file.service if entry.service is None else entry.service, where)
     tokens = make(Tokens, file.tokens, f"{where}: tokens")
-    rows = file.rows if entry.rows is None else entry.rows
 
     def world(seed: int) -> World:
         return OracleWorld(oracle, seed, noises, service, rows, tokens)

@@ -12,7 +12,7 @@ from sandbox.errors import SandboxError, ScenarioError
 from sandbox.protocol import unmet
 from sandbox.registry import make_agent
 from sandbox.scenario import Source
-from sandbox.tournament import load, matches
+from sandbox.tournament import load, matches, play
 from scenarios import CATALOGUE
 
 NAMES = CATALOGUE.names()
@@ -202,3 +202,22 @@ def test_decimals_are_taken_exactly(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(GOOD + '[service.prices]\nprompt = "0.075"\ncompletion = 0.3\n')
     load(Source(str(path))).build("additive-pool")
+
+
+@pytest.mark.parametrize(("own", "expected"), [("", 40), ("rows = 7", 7)])
+def test_binomial_noise_counts_the_rows_of_an_evaluation_unless_it_says_otherwise(
+    tmp_path: Path, own: str, expected: int
+) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(
+        'description = "x"\nagents = ["random"]\nbudget = { evaluations = 3 }\nrows = 40\n'
+        f'[[noise]]\nkind = "binomial"\n{own}\n[[problem]]\noracle = "additive-pool"\n'
+    )
+    source = Source(str(path))
+    scenario = load(source)
+    (match,) = matches(scenario, source, ["random"], 1, scenario.budget)
+    (run,) = play(match)
+    for record in run.records:
+        rights = record.answer.score * expected
+        assert rights == pytest.approx(round(rights))
+        assert record.charge.rows == 40
