@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 
@@ -56,6 +57,7 @@ def draw(summary: Summary, runs: Sequence[Run], path: Path) -> None:
     for i, problem in enumerate(summary.problems):
         panel = axes[i // columns][i % columns]
         baseline = 0.0
+        lowest, highest = np.inf, -np.inf
         for j, agent in enumerate(agents):
             mine = [
                 run for run in runs if run.problem == problem and run.agent == agent and run.error is None
@@ -63,12 +65,22 @@ def draw(summary: Summary, runs: Sequence[Run], path: Path) -> None:
             baseline = mine[0].baseline if mine else baseline
             curves = np.array([_curve(run, summary.axis, grid) for run in mine])[None]
             band = mean_curve(curves, stream(0, "band", problem) if len(mine) > 1 else None)
+            lowest, highest = min(lowest, band.value.min()), max(highest, band.value.max())
             colour, dash = _COLOURS[j % len(_COLOURS)], _DASHES[j // len(_COLOURS) % len(_DASHES)]
             panel.plot(grid, band.value, color=colour, linestyle=dash, linewidth=1.8, label=agent)
             panel.fill_between(grid, band.low, band.high, color=colour, alpha=0.15, linewidth=0)
         panel.axhline(summary.optima[i], color="#555555", linewidth=0.8, linestyle=(0, (4, 3)))
         panel.axhline(baseline, color="#bbbbbb", linewidth=0.8, linestyle=(0, (1, 2)))
-        panel.set_title(problem, fontsize=10)
+        caveat = next((run.caveat for run in runs if run.problem == problem and run.caveat), "")
+        lines = wrap(caveat, 64)  # a picture travels without its table
+        panel.text(
+            0.5, 1.01, "\n".join(lines), transform=panel.transAxes, fontsize=6.5, ha="center", va="bottom",
+            color="#8a6d00",
+        )  # fmt: skip
+        panel.set_title(problem, fontsize=10, pad=6 + 9 * len(lines))
+        # Bands of a few seeds are wider than all that can be; they may not squeeze the curves.
+        low, high = min(lowest, baseline), max(highest, summary.optima[i])
+        panel.set_ylim(low - 0.05 * (high - low or 1.0), high + 0.05 * (high - low or 1.0))
         panel.set_xlim(0, summary.horizon)
         panel.spines[["top", "right"]].set_visible(False)
         panel.tick_params(labelsize=8)

@@ -165,6 +165,14 @@ def test_the_plot_is_a_picture_and_the_same_each_time(tmp_path: Path, ending: st
     assert content == pictures[1].read_bytes()
 
 
+def test_a_picture_says_what_the_table_says_about_a_surrogate(tmp_path: Path) -> None:
+    runs = [run("a", seed, 0.9, caveat="surrogate fidelity: Spearman 0.5") for seed in range(3)]
+    mpl = pytest.importorskip("matplotlib")
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        plot.draw(summarise(runs)[0], runs, tmp_path / "x.svg")
+    assert "surrogate fidelity: Spearman 0.5" in (tmp_path / "x.svg").read_text()
+
+
 def test_the_sparkline_rises_with_its_values() -> None:
     assert terminal.sparkline([0.0, 0.5, 1.0], 3) == "▁▅█"
     assert terminal.sparkline([-1.0, 2.0], 2) == "▁█"
