@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.text_edits import fit
-from sandbox.protocol import Task
+from sandbox.errors import AnswerFailed, BudgetExhausted
+from sandbox.protocol import Evaluate, Plan, Recommend, Task, gather
 from sandbox.spaces import Box, Candidate, FreeText, Pool
 
 C = TypeVar("C", bound=Candidate)
@@ -212,3 +213,37 @@ class Arms:
         looks = self.looks[seen]
         shared = caution * float(self.means[seen].mean())
         return int(seen[int(((self._sums[seen] + shared) / (looks + caution)).argmax())])
+
+
+def pull(
+    task: Task, rng: np.random.Generator, share: float, caution: float, worth: Callable[[Arms], Array]
+) -> Plan[str]:
+    """The loop of every index policy: pull the arm that is worth most, hand in the best cautious mean.
+
+    Args:
+        task: played on a pool.
+        rng: draws the arms.
+        share: arms per evaluation of the budget; all members where evaluations are not limited.
+        caution: looks at the mean of all arms that the recommendation mixes in.
+        worth: the index of each arm, shape (arms,).
+    """
+    texts = pool_of(task)
+    most = horizon(task)
+    arms = choose_arms(texts, len(texts) if most is None else round(share * most), rng)
+    known = Arms(len(arms), task)
+    best = arms[0]
+    yield from Recommend(best)
+    try:
+        while True:
+            arm = known.choose(worth(known))
+            (answer,) = yield from gather([Evaluate(arms[arm])])
+            if isinstance(answer, AnswerFailed):
+                known.failed(arm)
+                continue
+            known.add(arm, answer.score)
+            leader = known.leader(caution)
+            if leader is not None and arms[leader] != best:
+                best = arms[leader]
+                yield from Recommend(best)
+    except BudgetExhausted:
+        return best

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.common import Arms, Array, check_real, choose_arms, horizon, pool_of
-from sandbox.errors import AnswerFailed, BudgetExhausted
-from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, gather
+from agents.common import Array, check_real, pull
+from sandbox.protocol import Needs, Plan, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +51,10 @@ class UCB:
 
     def plan(self, task: Task, rng: np.random.Generator) -> Plan[str]:
         """See `sandbox.protocol.Agent`."""
-        texts = pool_of(task)
-        most = horizon(task)
-        arms = choose_arms(texts, len(texts) if most is None else round(self.share * most), rng)
-        known = Arms(len(arms), task)
-        best = arms[0]
-        yield from Recommend(best)
-        try:
-            while True:
-                arm = known.choose(self.indices(known.means, known.looks, known.rows))
-                (answer,) = yield from gather([Evaluate(arms[arm])])
-                if isinstance(answer, AnswerFailed):
-                    known.failed(arm)
-                    continue
-                known.add(arm, answer.score)
-                leader = known.leader(self.caution)
-                if leader is not None and arms[leader] != best:
-                    best = arms[leader]
-                    yield from Recommend(best)
-        except BudgetExhausted:
-            return best
+        return pull(
+            task,
+            rng,
+            self.share,
+            self.caution,
+            lambda known: self.indices(known.means, known.looks, known.rows),
+        )

@@ -186,13 +186,10 @@ def shown(candidate: Candidate | None, most: int) -> str:
 
 def replay_run(path: Path, name: str, data: str | None = None) -> int:
     """Rerun an agent on its recorded answers; 0 if it does the same, 1 if not."""
-    from sandbox.budget import Ledger
     from sandbox.drivers import rerun
     from sandbox.engines.results import STOPPED
     from sandbox.play import aside
-    from sandbox.session import Session
-    from sandbox.streams import stream
-    from sandbox.tournament import load, plan_of
+    from sandbox.tournament import error_of, load, seat
 
     with Store(path, create=False) as store:
         run = store.find(name)
@@ -214,16 +211,10 @@ def replay_run(path: Path, name: str, data: str | None = None) -> int:
     if scenario.digest != run.digest:
         click.echo(f"note: the settings or data of {run.scenario} have changed since", err=True)
     problem = scenario.build(run.problem)
-    task = problem.task(run.budget)
-    rng = stream(run.seed, "agent", run.agent, run.scenario, run.problem)
     with aside():
-        session = Session(
-            run.agent, plan_of(origin.spec, task, rng), task, problem.world(run.seed), Ledger(run.budget)
-        )
+        session = seat(origin.spec, run.agent, problem, run.scenario, run.seed, run.budget)
         difference = rerun.play(session, run.records)
-    error = (
-        None if session.failure is None else one_line(f"{type(session.failure).__name__}: {session.failure}")
-    )
+    error = error_of(session)
     if difference is None and error != run.error:
         difference = f"the end: {run.error or 'it succeeded'}, now {error or 'it succeeds'}"
     if difference is None and error is None and session.recommendation != run.recommended:

@@ -176,7 +176,7 @@ def draw(summaries: Sequence[Summary], runs: Sequence[Run], path: Path) -> None:
             continue
         drawn += 1
         target = path if drawn == 1 else path.with_stem(f"{path.stem}-{drawn}")
-        mine = [run for run in runs if (run.scenario, run.budget, run.digest) == summary.identity]
+        mine = [run for run in runs if summary.covers(run)]
         plot.draw(summary, mine, target)
         click.echo(f"curves: {target}", err=True)
     if not drawn:

@@ -19,7 +19,7 @@ import numpy as np
 from sandbox.budget import CURRENCIES, Budget, Cost, Ledger
 from sandbox.codec import one_line
 from sandbox.drivers import virtual
-from sandbox.errors import AgentError, ScenarioError, UsageError
+from sandbox.errors import ScenarioError, UsageError
 from sandbox.manners import message
 from sandbox.protocol import Agent, Plan, Task, unmet
 from sandbox.registry import agent_digest, canonical, load_scenario, make_agent
@@ -200,12 +200,10 @@ def play(match: Match) -> list[Run]:
     if scenario.digest != match.digest:
         raise ScenarioError(f"{match.scenario}: its settings or data changed while it was being played")
     problem = scenario.build(match.problem)
-    task = problem.task(match.budget)
-    sessions = []
-    for spec, name in zip(match.agents, match.names, strict=True):
-        rng = stream(match.seed, "agent", name, match.scenario, match.problem)
-        world = problem.world(match.seed)
-        sessions.append(Session(name, plan_of(spec, task, rng), task, world, Ledger(match.budget)))
+    sessions = [
+        seat(spec, name, problem, match.scenario, match.seed, match.budget)
+        for spec, name in zip(match.agents, match.names, strict=True)
+    ]
     try:
         virtual.play(sessions, problem.limits)
     finally:
@@ -214,7 +212,14 @@ def play(match: Match) -> list[Run]:
     return [_judge(match, i, session, problem) for i, session in enumerate(sessions)]
 
 
-def plan_of(spec: str, task: Task, rng: np.random.Generator) -> Plan[Candidate]:
+def seat(spec: str, name: str, problem: Problem, scenario: str, seed: int, budget: Budget) -> Session:
+    """An agent in front of a problem, with its own luck, the world's luck, and a fresh ledger."""
+    task = problem.task(budget)
+    rng = stream(seed, "agent", name, scenario, problem.name)
+    return Session(name, _plan_of(spec, task, rng), task, problem.world(seed), Ledger(budget))
+
+
+def _plan_of(spec: str, task: Task, rng: np.random.Generator) -> Plan[Candidate]:
     """The plan of the agent that `spec` makes; an agent that fails already here fails in its session."""
     try:
         plan = make_agent(spec).plan(task, rng)
@@ -250,12 +255,11 @@ def _ordinary(error: BaseException) -> Exception:
 
 def _judge(match: Match, place: int, session: Session, problem: Problem) -> Run:
     """The referee: noiseless truth of all that was recommended."""
-    failure: AgentError | None = session.failure
     steps = tuple(
         Step(step.candidate, float(problem.truth(step.candidate)), step.at, step.spent)
         for step in session.trace.recommendations
     )
-    final = None if failure else session.recommendation
+    final = None if session.failure else session.recommendation
     return Run(
         key=match.keys[place],
         scenario=match.scenario,
@@ -265,7 +269,7 @@ def _judge(match: Match, place: int, session: Session, problem: Problem) -> Run:
         seed=match.seed,
         budget=match.budget,
         rivals=match.names if len(match.names) > 1 else (),
-        error=one_line(f"{type(failure).__name__}: {failure}") if failure else None,
+        error=error_of(session),
         recommended=final,
         truth=None if final is None else float(problem.truth(final)),
         spent=session.ledger.spent,
@@ -276,6 +280,12 @@ def _judge(match: Match, place: int, session: Session, problem: Problem) -> Run:
         caveat=problem.caveat,
         code=match.codes[place],
     )
+
+
+def error_of(session: Session) -> str | None:
+    """Why a session cannot be judged, in one line; None if it can."""
+    failure = session.failure
+    return None if failure is None else one_line(f"{type(failure).__name__}: {failure}")
 
 
 def overspent(run: Run) -> dict[str, int]:

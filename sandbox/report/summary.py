@@ -58,6 +58,8 @@ class Summary:
 
     scenario: str
     budget: Budget
+    rivals: tuple[str, ...]
+    """Who shared a service with whom; empty where nobody did."""
     settings: str
     """Tells tournaments apart that differ in their settings only."""
     problems: tuple[str, ...]
@@ -77,10 +79,9 @@ class Summary:
     spent: dict[str, float]
     """Over all runs, in the units that people write."""
 
-    @property
-    def identity(self) -> tuple[str, Budget, str]:
-        """Which runs it speaks of: their scenario, budget and digest."""
-        return self.scenario, self.budget, self.settings
+    def covers(self, run: Run) -> bool:
+        """Whether it speaks of this run."""
+        return _tournament(run) == (self.scenario, self.budget, self.settings, self.rivals)
 
     @property
     def title(self) -> str:
@@ -96,10 +97,14 @@ def summarise(runs: Iterable[Run], level: float = 0.95, alpha: float = 0.05) -> 
     """
     groups: dict[tuple[str, Budget, str, tuple[str, ...]], list[Run]] = defaultdict(list)
     for run in runs:
-        groups[run.scenario, run.budget, run.digest, run.rivals].append(run)
+        groups[_tournament(run)].append(run)
     return [
         _summarise(group, level, alpha) for _, group in sorted(groups.items(), key=lambda item: repr(item[0]))
     ]
+
+
+def _tournament(run: Run) -> tuple[str, Budget, str, tuple[str, ...]]:
+    return run.scenario, run.budget, run.digest, run.rivals
 
 
 def _summarise(runs: Sequence[Run], level: float, alpha: float) -> Summary:
@@ -140,6 +145,7 @@ def _summarise(runs: Sequence[Run], level: float, alpha: float) -> Summary:
     return Summary(
         scenario=first.scenario,
         budget=first.budget,
+        rivals=first.rivals,
         settings=first.digest,
         problems=problems,
         optima=tuple(of_problem[problem].optimum for problem in problems),

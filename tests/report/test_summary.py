@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,18 @@ def test_caveats_stand_beside_the_results() -> None:
 def test_tournaments_with_other_budgets_are_told_apart() -> None:
     runs = board({"a": [0.9] * 3}) + [run("a", s, 0.8, budget=Budget(evaluations=50)) for s in range(3)]
     assert sorted(str(summary.budget) for summary in summarise(runs)) == ["evaluations=100", "evaluations=50"]
+
+
+def test_who_shared_a_service_with_whom_tells_tournaments_apart() -> None:
+    runs = [
+        replace(run(agent, seed, 0.9 - 0.1 * len(rivals)), rivals=rivals)
+        for rivals in (("a", "b"), ("a", "b", "c"))
+        for agent in rivals
+        for seed in range(3)
+    ]
+    pair, trio = sorted(summarise(runs), key=lambda summary: len(summary.rivals))
+    assert [len([r for r in runs if summary.covers(r)]) for summary in (pair, trio)] == [6, 9]
+    assert not any(pair.covers(r) and trio.covers(r) for r in runs)
 
 
 def test_the_axis_is_the_limit_that_was_used_up_most() -> None:
