@@ -1,0 +1,1 @@
+"""What a mock LLM knows of the world: word lists and facts, written for this project."""

@@ -1,0 +1,1 @@
+"""Worlds that put a task's rows to a chat model."""
