@@ -17,8 +17,8 @@ MAY_IMPORT = {
     "scenarios": {"scenarios", "mocks", "agents", "sandbox"},
 }
 FLOORS = (
-    "errors", "streams", "tokens", "chat", "metrics", "dataset", "spaces", "budget", "protocol", "trace",
-    "manners", "limits", "bridge", "session",
+    "errors", "streams", "tokens", "chat", "metrics", "dataset", "classification",
+    "spaces", "budget", "protocol", "trace", "manners", "limits", "pricelist", "bridge", "assembly", "session",
     "worlds", "whitebox", "drivers", "codec", "statistics", "fingerprint", "scenario", "registry",
     "tournament", "store", "engines", "runner", "report", "testing", "export", "play", "browse", "cli",
 )  # fmt: skip
