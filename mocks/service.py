@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from sandbox.budget import SECOND, USD
-from sandbox.limits import Limits
+from sandbox.limits import DAY, Limits, Retry
 from sandbox.streams import Uniforms, normal_quantile
 
-_DAY = 86_400.0
-"""Seconds; a bound for settings, so that a run of millions of requests fits a 64-bit clock."""
+__all__ = ["Attempt", "Desk", "Faults", "Latency", "Prices", "Retry", "Service"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,8 @@ class Latency:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"latency {name}={value}: must be a finite number, at least 0")
-        if self.longest > _DAY:
-            raise ValueError(f"latency longest={self.longest}: at most a day, {_DAY} s")
+        if self.longest > DAY:
+            raise ValueError(f"latency longest={self.longest}: at most a day, {DAY} s")
         if self.sigma > 10:
             raise ValueError(f"latency sigma={self.sigma}: at most 10, a factor of 22,000 a deviation")
         if not 0 <= self.tail <= 1:
@@ -153,22 +152,6 @@ class Faults:
     def billed(self) -> bool:
         """Whether a failed attempt can cost something, apart from a client that gives up."""
         return any(getattr(self, kind) for kind in self.BILLED)
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """A capped policy: wait backoff * 2^k seconds, or what the service asks for, before attempt k + 1."""
-
-    attempts: int = 3
-    """All together; 1 means never again."""
-    backoff: float = 0.5
-    longest: float = 30.0
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.attempts <= 20:
-            raise ValueError(f"retry attempts={self.attempts}: between 1 and 20")
-        if not (0 <= self.backoff <= _DAY and 0 <= self.longest <= _DAY):
-            raise ValueError(f"retry backoff={self.backoff}, longest={self.longest}: seconds, at most a day")
 
 
 class Attempt:

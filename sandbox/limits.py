@@ -1,4 +1,4 @@
-"""How fast a service lets requests in: a concurrency limit and two token buckets.
+"""How fast a service lets requests in: a concurrency limit and two token buckets; how often to retry.
 
 One queue, first come first served. It knows no clock and no event loop: whoever
 drives it says what time it is, and asks when the next request may start.
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 _MINUTE = 60 * 10**9
+DAY = 86_400.0
+"""Seconds; a bound for settings, so that a run of millions of requests fits a 64-bit clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,22 @@ class Limits:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}={value}: at least 1, or leave it out for no limit")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A capped policy: wait backoff * 2^k seconds, or what the service asks for, before attempt k + 1."""
+
+    attempts: int = 3
+    """All together; 1 means never again."""
+    backoff: float = 0.5
+    longest: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.attempts <= 20:
+            raise ValueError(f"retry attempts={self.attempts}: between 1 and 20")
+        if not (0 <= self.backoff <= DAY and 0 <= self.longest <= DAY):
+            raise ValueError(f"retry backoff={self.backoff}, longest={self.longest}: seconds, at most a day")
 
 
 class _Bucket:
