@@ -6,6 +6,7 @@ The client's own retries are off: attempts are counted and paid for by whoever a
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -82,6 +83,11 @@ class OpenAIClient:
         except ImportError:
             raise MissingExtra("asking a real endpoint", "live") from None
         self.endpoint = endpoint
+        for name in (
+            "httpcore",
+            "httpcore2",
+        ):  # their debug logs show raw headers, where a server may echo a key
+            logging.getLogger(name).setLevel(logging.INFO)
         self._key = key if key is not None else key_from(endpoint.key_env)
         timeout = openai.Timeout(endpoint.timeout, connect=min(endpoint.connect, endpoint.timeout))
         self._http = openai.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
@@ -202,7 +208,7 @@ class OpenAIClient:
         else:
             content = self._key.hide_in(content)
             self._heed(said)
-            if status != 200:
+            if not 200 <= status < 300:
                 result = read_error(status, said, content)
             elif len(content) > _LARGEST:
                 result = Failed("malformed", f"an answer above {_LARGEST} bytes", billed=True)

@@ -71,7 +71,7 @@ class Failed:
 
 
 def read_answer(body: bytes, content_type: str, texts: int) -> Answered | Failed:
-    """Sort the body of a 200; `texts` choices were asked for."""
+    """Sort the body of a success; `texts` choices were asked for."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
@@ -123,7 +123,7 @@ def _choice(choice: Any, usage: Usage | None) -> Choice | Failed:
 
 def _in_order(choices: list[Any]) -> list[Any]:
     """By their indices, if these are what they should be."""
-    placed = {choice.get("index"): choice for choice in choices if isinstance(choice, dict)}
+    placed = {c["index"]: c for c in choices if isinstance(c, dict) and type(c.get("index")) is int}
     wanted = range(len(choices))
     return [placed[place] for place in wanted] if set(placed) == set(wanted) else choices
 
@@ -151,7 +151,7 @@ def _malformed(detail: str, usage: Usage | None) -> Failed:
 
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Failed:
-    """Sort an answer whose status is not 200. `headers` are in lower case. None of these is billed."""
+    """Sort an answer whose status is no success. `headers` are in lower case. None of these is billed."""
     message, code, kind = _said(body)
     said = f"{status} {message}".strip()
     names = f"{code} {kind}"
