@@ -148,7 +148,7 @@ TOPICS = (
         reason: cause motive explanation purpose why origin
     """),
     _topic("relevance judgements", "abstract", """
-        relevant: match topic keyword answer overlap subject
+        relevant: overlap pertinence bullseye alignment thread counterpart
         irrelevant: digression tangent advert boilerplate noise gibberish
     """),
     _topic("comments under articles", "message", """

@@ -165,7 +165,12 @@ def _opaque_labels(count: int, rng: np.random.Generator) -> tuple[str, ...]:
 
 
 def _rules(
-    plain: list[str], names: tuple[str, ...], topic: Topic, natural: float, each: int, rng: np.random.Generator
+    plain: list[str],
+    names: tuple[str, ...],
+    topic: Topic,
+    natural: float,
+    each: int,
+    rng: np.random.Generator,
 ) -> Rules:
     """Draw the hidden rules: keywords for each label, some conjunctions, an order, a default."""
     known = {word for label in topic.labels for word in RELATED[label]}
@@ -233,7 +238,9 @@ class _Writer:
                 if text is not None and text not in seen:
                     break
             else:
-                raise ValueError(f"only {len(made)} different texts of about {self.mean:.0f} tokens were found")
+                raise ValueError(
+                    f"only {len(made)} different texts of about {self.mean:.0f} tokens were found"
+                )
             seen.add(text)
             label = self.rules.apply(text)
             if self.rng.random() < self.noise:
@@ -304,7 +311,9 @@ def main(arguments: list[str] | None = None) -> None:
     for what, published, generated in statistics(asked.count, **caps):
         for source, values in (("published", published), ("generated", generated)):
             lines.append(f"{what:<13} {source:<9}" + "".join([f"{value:7.0f}" for value in values]))
-    lines.append(f"{asked.count} tasks, at most {asked.most_labels:.0f} labels and {asked.most_tokens:.0f} tokens")
+    lines.append(
+        f"{asked.count} tasks, at most {asked.most_labels:.0f} labels and {asked.most_tokens:.0f} tokens"
+    )
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -117,7 +117,9 @@ def _guideline(rules: Rules) -> str:
         if cues := rules.cues_of(label):
             blocks.append(f"## {label}\nTypical cues: {', '.join(cues)}.")
     if rules.conjunctions:
-        pairs = [f"- {first} together with {second} -> {label}" for first, second, label in rules.conjunctions]
+        pairs = [
+            f"- {first} together with {second} -> {label}" for first, second, label in rules.conjunctions
+        ]
         blocks.append("\n".join(["## Pairs (these go first)", *pairs]))
     return "\n\n".join(
         [*blocks, f"## Conflicts\nPriority: {' > '.join(rules.order)}", f"Default: {rules.default}"]

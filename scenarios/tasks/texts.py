@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
+
+
+def _all(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
 
 MANNERS = ("ticket", "review", "message", "abstract")
 
@@ -82,9 +87,9 @@ _FILLERS = {
         "This differs from what was known.",
     ),
 }  # fmt: skip
-_SLOTS = {
-    "n": "two three four five six seven eight nine ten eleven twelve twenty thirty".split(),
-    "nth": "second third fourth fifth sixth seventh last first".split(),
+_SLOTS: dict[str, Sequence[str]] = {
+    "n": _all("two three four five six seven eight nine ten eleven twelve twenty thirty"),
+    "nth": _all("second third fourth fifth sixth seventh last first"),
     "day": ["yesterday", "on Monday", "on Tuesday", "on Friday", "last week", "in May", "in autumn",
             "at noon", "this morning", "on Sunday evening", "two days ago", "after lunchtime"],
     "span": ["an hour", "ten minutes", "three weeks", "a whole day", "half a year", "two months", "ages",
@@ -115,41 +120,46 @@ def said_both(first: str, second: str, rng: np.random.Generator) -> str:
 
 
 def _filled(template: str, rng: np.random.Generator) -> str:
-    choose: Callable[[re.Match[str]], str] = lambda match: _pick(_SLOTS[match[1]], rng)  # noqa: E731
-    return _SLOT.sub(choose, template)
+    return _SLOT.sub(lambda match: _pick(_SLOTS[match[1]], rng), template)
 
 
-def _pick(items: tuple[str, ...] | list[str], rng: np.random.Generator) -> str:
+def _pick(items: Sequence[str], rng: np.random.Generator) -> str:
     return items[int(rng.integers(len(items)))]
 
 
-NOUNS = tuple(
-    """lantern kite saddle anvil acorn basin beacon bellows bobbin buckle cabinet canoe canvas carousel
+NOUNS = _all(
+    """
+    lantern kite saddle anvil acorn basin beacon bellows bobbin buckle cabinet canoe canvas carousel
     chimney cobweb compass copper cradle crate crown dagger dome drawer easel elbow ember envelope falcon
     feather ferry fiddle flask funnel gallop garland goblet gravel hammock harbour hatch helmet hinge hive
     hoop ivory jar jigsaw juniper keel kettle ladder lagoon latch lever locket loom magnet mallet maple
     marble mast meadow mitten moss napkinring needle nutmeg oar oasis onyx otter paddle parchment pebble
     pennant pillar pinecone plank plume pouch prism pulley quarry quill raft ribbon rudder satchel scaffold
     scarf shutter sickle sled spindle spool stencil stirrup tassel thicket thimble timber tinsel torch
-    trellis trough tunic turnip umber urn vane velvet vest vine walnut wharf wicket willow yarn zipper""".split()
+    trellis trough tunic turnip umber urn vane velvet vest vine walnut wharf wicket willow yarn zipper
+    """
 )
 """Nouns that hint at no label."""
 
-ADJECTIVES = tuple(
-    """amber ancient arched blunt brass brittle broken carved coarse crooked curved damp dented dusty faded
+ADJECTIVES = _all(
+    """
+    amber ancient arched blunt brass brittle broken carved coarse crooked curved damp dented dusty faded
     flat folded forked frosty gilded glazed golden hollow humble knotted lacquered leaning loose muddy narrow
     oval painted pale patched plaid polished quilted ragged round rusty scarlet silent silver slender sloping
     smooth spotted square steep striped tall tangled tilted tiny twisted upright velvety vivid woven
-    wrinkled""".split()
+    wrinkled
+    """
 )
 
-QUALIFIERS = tuple(
-    """status change request problem question praise delay error help update history limit new old urgent
+QUALIFIERS = _all(
+    """
+    status change request problem question praise delay error help update history limit new old urgent
     minor major start stop renewal approval refusal duplicate missing partial total early late repeat group
     single local foreign online offline manual automatic public private draft final rural urban summer winter
     trial upgrade downgrade transfer merge split check review appeal advance reminder archive export import
-    preview""".split()
+    preview
+    """
 )
 """What splits a label into finer ones."""
 
-SYLLABLES = tuple("ba ce di fo gu ka le mi no pu ra se ti vo zu xa qe wi jo ny".split())
+SYLLABLES = _all("ba ce di fo gu ka le mi no pu ra se ti vo zu xa qe wi jo ny")

@@ -1,0 +1,169 @@
+"""How much a text speaks for each skill, whoever reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from mocks.llm.frames import FRAMES
+from mocks.llm.lexicon import Mention, Parsed, parse
+from sandbox.tokens import count
+
+_NEAR = 3
+"""Words that may stand between the two terms of `A~B`."""
+_AROUND = 4
+"""The same for `A~~B`."""
+_MOST = 4.2
+"""Evidence does not grow beyond this."""
+_LEAST = 0.4
+"""Less evidence than this is none."""
+
+Named = Mapping[str, list[Mention]]
+Term = Callable[[Named, Named], float]
+"""(concepts named, concepts denied) -> how well the term holds, 0 to 1."""
+
+
+class Line(NamedTuple):
+    """One line of a frame."""
+
+    sign: str
+    weight: float
+    terms: tuple[Term, ...]
+
+
+class Evidence(NamedTuple):
+    """What a text says, apart from who reads it."""
+
+    skills: Mapping[str, float]
+    """Evidence by skill, above 0."""
+    content: tuple[str, ...]
+    """The words that carry it."""
+    tokens: int
+    padding: float
+    """Share of the words in sentences that are about nothing known."""
+    terse: int
+    """How many times it asks for the bare answer."""
+    talky: int
+    """How many times it asks for more than the answer."""
+
+
+_TERSE = re.compile(
+    r"\bonly\b|\bjust\b|\bnothing (?:else|more)\b|\bno (?:explanations?|other|extra|additional|further|"
+    r"punctuation|quotes?|comment\w*|preamble|context|need to explain)\b|\b(?:single|one|1)[- ](?:word|letter|number|line)\b"
+    r"|\bwithout (?:any|an?|explain\w*|explanation|comment\w*|punctuation|quot\w*|additional|extra|further)\b"
+    r"|\b(?:do not|don't|never) (?:explain|add|include|repeat|write|give|provide|use)\b|\bexactly\b|\bconcise(?:ly)?\b"
+    r"|\bbrief(?:ly)?\b|\bverbatim\b|\bbare\b|\bformat\b|\blower-?case\b|\bin quotes\b|\bstraight\b",
+    re.I,
+)
+_TALKY = re.compile(
+    r"(?<!not )(?<!n't )(?<!no )(?<!without )(?<!never )(?<!any )\b(?:explain|explanations?|step[- ]by[- ]step|reasoning|think|justif\w+|"
+    r"elaborate|in detail|detailed|discuss|describe|rationale|show your work)\b",
+    re.I,
+)
+
+
+@lru_cache(maxsize=8_192)
+def weigh(text: str) -> Evidence:
+    """The evidence in an instruction."""
+    parsed = parse(text)
+    named, denied = _by_concept(parsed.mentions), _by_concept(parsed.denied)
+    found = {}
+    for skill, lines in _frames().items():
+        amount = _amount(lines, named, denied)
+        if amount >= _LEAST:
+            found[skill] = min(amount, _MOST)
+    short = text[:60_000]
+    return Evidence(
+        found, parsed.content, count(text), _padding(parsed), len(_TERSE.findall(short)), len(_TALKY.findall(short))
+    )
+
+
+def _amount(lines: tuple[Line, ...], named: Named, denied: Named) -> float:
+    best = extra = 0.0
+    for sign, weight, terms in lines:
+        if sign != "=" and not best:
+            break
+        held = 1.0
+        for term in terms:
+            held = min(held, term(named, denied))
+            if not held:
+                break
+        else:
+            if sign == "=":
+                best = max(best, weight * (0.4 + 0.6 * held))
+            else:
+                extra += weight if sign == "+" else -weight
+    return best + extra
+
+
+def _by_concept(mentions: tuple[Mention, ...]) -> Named:
+    found: dict[str, list[Mention]] = {}
+    for mention in mentions:
+        found.setdefault(mention.concept, []).append(mention)
+    return found
+
+
+def _padding(parsed: Parsed) -> float:
+    """Share of the words that stand in sentences of at least five words without a known concept."""
+    named = {i for mention in (*parsed.mentions, *parsed.denied) for i in range(mention.start, mention.end)}
+    idle = total = size = 0
+    useful = False
+    for i, word in enumerate((*parsed.words, ".")):
+        if word in ".!?\n":
+            total += size
+            if size >= 5 and not useful:
+                idle += size
+            size, useful = 0, False
+        else:
+            size += 1
+            useful = useful or i in named
+    return idle / total if total else 0.0
+
+
+@cache
+def _frames() -> Mapping[str, tuple[Line, ...]]:
+    found = {}
+    for skill, text in FRAMES.items():
+        lines = [_line(line) for line in text.strip().split("\n")]
+        lines.sort(key=lambda line: line.sign != "=")
+        found[skill] = tuple(lines)
+    return found
+
+
+def _line(text: str) -> Line:
+    sign, weight, *terms = text.split()
+    return Line(sign, float(weight), tuple([_term(term) for term in terms]))
+
+
+def _term(text: str) -> Term:
+    if text.startswith("!"):
+        absent = text[1:].split("|")
+        return lambda named, denied: float(not any(concept in named for concept in absent))
+    if text.startswith("^"):
+        refused = text[1:]
+        return lambda named, denied: float(refused in denied)
+    if "~~" in text:
+        left, right = text.split("~~")
+        ones, others = left.split("|"), right.split("|")
+        return lambda named, denied: max(
+            _close(named, ones, others, _AROUND), _close(named, others, ones, _AROUND)
+        )
+    if "~" in text:
+        left, right = text.split("~")
+        first, second = left.split("|"), right.split("|")
+        return lambda named, denied: _close(named, first, second, _NEAR)
+    wanted = text.split("|")
+    return lambda named, denied: max(
+        [mention.weight for concept in wanted for mention in named.get(concept, ())], default=0.0
+    )
+
+
+def _close(named: Named, first: list[str], second: list[str], gap: int) -> float:
+    best = 0.0
+    for one in [mention for concept in first for mention in named.get(concept, ())]:
+        for two in [mention for concept in second for mention in named.get(concept, ())]:
+            if 0 <= two.start - one.end <= gap:
+                best = max(best, min(one.weight, two.weight))
+    return best
