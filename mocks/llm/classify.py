@@ -18,10 +18,10 @@ from hashlib import shake_128
 from struct import unpack
 from typing import Any
 
-from mocks.llm.evidence import add_loose, learn, of_names
-from mocks.llm.label_list import labels_in
-from mocks.llm.rules import Rule, read_rules
-from mocks.llm.stems import seen, words
+from mocks.llm.labelling.label_list import labels_in
+from mocks.llm.labelling.rules import Rule, read_rules
+from mocks.llm.labelling.stems import seen, words
+from mocks.llm.labelling.weights import add_loose, learn, of_names
 from sandbox import tokens
 from sandbox.streams import Uniforms
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mocks.llm.stems import content, stem, words
+from mocks.llm.labelling.stems import content, stem, words
 from sandbox import tokens
 from sandbox.streams import Uniforms
 

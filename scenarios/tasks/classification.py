@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mocks.llm.topics import RELATED, TOPICS, Topic
+from mocks.llm.labelling.topics import RELATED, TOPICS, Topic
 from sandbox import tokens
 from sandbox.dataset import Dataset, Row
 from sandbox.streams import stream
@@ -231,7 +231,7 @@ class _Writer:
 
     def rows(self, count: int) -> tuple[Row, ...]:
         seen: set[str] = set()
-        made = []
+        made: list[Row] = []
         for _ in range(count):
             for _attempt in range(_ATTEMPTS):
                 text = self.text()

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 
-from mocks.llm import turns
-from mocks.llm.stems import FUNCTION, SCAFFOLD, content, phrase, words
+from mocks.llm.labelling import turns
+from mocks.llm.labelling.stems import FUNCTION, SCAFFOLD, content, phrase, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Rule:
     """If all these cues are there and none of those, then this label."""
 
     all_of: tuple[str, ...]
-    """Cues as `mocks.llm.stems.phrase` gives them."""
+    """Cues as `mocks.llm.labelling.stems.phrase` gives them."""
     label: int
     none_of: tuple[str, ...] = ()
     against: bool = False
