@@ -13,9 +13,10 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from sandbox.chat import ChatAnswer
 from sandbox.codec import one_line
 from sandbox.errors import AnswerFailed, SandboxError, UsageError, nearest
-from sandbox.protocol import Evaluate, Needs, Observation
+from sandbox.protocol import Evaluate, Needs, Observation, RowCall
 from sandbox.registry import agent_class, agent_table, catalogues, make_agent, scenario_names
 from sandbox.spaces import Candidate
 from sandbox.store import Store
@@ -165,7 +166,15 @@ def _timeline(record: Record) -> list[str | Text]:
     if isinstance(answer, AnswerFailed):
         seen = f"{answer.args[0]} ({record.fate.value})"
     request = ticket.request
-    asked = shown(request.candidate, 90) if isinstance(request, Evaluate) else one_line(repr(request), 90)
+    match request:
+        case Evaluate(candidate):
+            known = sum(row.cached for row in answer.rows) if isinstance(answer, Observation) else 0
+            asked = shown(candidate, 90) + (f" ({known} rows from the cache)" if known else "")
+        case RowCall(_, row):
+            said = answer.choices[0].text if isinstance(answer, ChatAnswer) else ""
+            asked = one_line(f"   row {row}: {said}", 90)
+        case _:
+            asked = one_line(repr(request), 90)
     return [
         str(ticket.number) + (f".{ticket.attempt}" if ticket.attempt else ""),
         f"{ticket.sent_at / 1e9:.2f}",

@@ -8,7 +8,7 @@ nanoseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import NamedTuple, NewType, TypeAlias
@@ -210,6 +210,10 @@ class Ledger:
             if quote[i] > left[i] or (i == _CLOCK and left[i] <= 0):
                 raise BudgetExhausted(CURRENCIES[i], quote[i], left[i])
         return self._set_aside(self._known.get(id(quote)) or self._look_up(quote))
+
+    def touches(self, quotes: Iterable[Cost]) -> bool:
+        """Whether any of these costs something that is limited."""
+        return any(quote[i] for quote in quotes for i in self._limited)
 
     def settle(self, key: Reservation, charge: Cost) -> None:
         """Replace the reservation by what was really charged.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sandbox.chat import ChatAnswer, Choice
 from sandbox.errors import AnswerFailed
-from sandbox.protocol import Complete, Completion, Evaluate, Observation, Request, RowResult
+from sandbox.protocol import Complete, Completion, Evaluate, Observation, Request, RowCall, RowResult
 from sandbox.spaces import Candidate
 
 
@@ -32,7 +33,7 @@ def load_candidate(text: str) -> Candidate:
 
 
 def dump_request(request: Request[Any]) -> str:
-    """A request as a JSON object with its kind."""
+    """A request as a JSON object with its kind; a row's call without its candidate, which precedes it."""
     match request:
         case Evaluate(candidate, rows):
             body: dict[str, Any] = {"kind": "evaluate", "candidate": candidate}
@@ -43,13 +44,20 @@ def dump_request(request: Request[Any]) -> str:
                 "kind": "complete", "prompt": prompt, "n": n, "temperature": temperature,
                 "max_tokens": max_tokens, "stop": stop,
             }  # fmt: skip
+        case RowCall(_, row):
+            body = {"kind": "row", "row": row}
         case _:
             body = {"kind": "compute"}
     return json.dumps(body)
 
 
-def load_request(text: str) -> Request[Any]:
-    """The inverse of `dump_request`; local compute comes back as a bare `Request`."""
+def load_request(text: str, candidate: Candidate = "") -> Request[Any]:
+    """The inverse of `dump_request`; local compute comes back as a bare `Request`.
+
+    Args:
+        text: what `dump_request` wrote.
+        candidate: of the evaluation that a row's call belongs to.
+    """
     body = json.loads(text)
     match body.pop("kind"):
         case "evaluate":
@@ -64,6 +72,8 @@ def load_request(text: str) -> Request[Any]:
             body["prompt"] = prompt if isinstance(prompt, str) else tuple(tuple(turn) for turn in prompt)
             body["stop"] = tuple(body["stop"])
             return Complete(**body)
+        case "row":
+            return RowCall(str(candidate), body["row"])
         case _:
             return Request()
 
@@ -76,7 +86,12 @@ def dump_answer(answer: Any) -> str | None:
         case AnswerFailed():
             return json.dumps({"failed": list(answer.args)})
         case Observation(score, rows):
-            return json.dumps({"score": score, "rows": rows} if rows else {"score": score})
+            # The texts of a row are in the record of its call, and in the task.
+            told = [[r.row, r.score, True] if r.cached else [r.row, r.score] for r in rows]
+            return json.dumps({"score": score, "rows": told} if rows else {"score": score})
+        case ChatAnswer(choices, prompt_tokens, completion_tokens, cached_tokens):
+            said = [[c.text] if c.finish == "stop" else [c.text, c.finish] for c in choices]
+            return json.dumps({"said": said, "tokens": [prompt_tokens, completion_tokens, cached_tokens]})
         case Completion(texts):
             return json.dumps({"texts": texts})
         case _:
@@ -92,4 +107,6 @@ def load_answer(text: str | None) -> Any:
         return AnswerFailed(*body["failed"])
     if "texts" in body:
         return Completion(tuple(body["texts"]))
+    if "said" in body:
+        return ChatAnswer(tuple(Choice(*choice) for choice in body["said"]), *body["tokens"])
     return Observation(body["score"], tuple(RowResult(*row) for row in body.get("rows", ())))

@@ -20,6 +20,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 
 from sandbox.budget import Budget
+from sandbox.chat import ChatAnswer
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.spaces import Candidate, Space
 
@@ -43,10 +44,16 @@ class Request(Generic[A_co]):
 
 
 class RowResult(NamedTuple):
-    """What became of one row of the dev split."""
+    """What became of one row of the dev split; the texts are there where a chat model solved it."""
 
     row: int
     score: float
+    cached: bool = False
+    """Whether the agent had asked before, so that the row was free."""
+    input: str = ""
+    answer: str = ""
+    expected: str = ""
+    """The accepted answer, or the first of several."""
 
 
 class Observation(NamedTuple):
@@ -97,6 +104,18 @@ class Complete(Request[Completion]):
         """See `Request.key`; equal requests share it, also temperature=1 and temperature=1.0."""
         asked = (self.prompt, int(self.n), self.temperature + 0.0, int(self.max_tokens), self.stop)
         return repr(asked).encode("utf-8", "surrogatepass")
+
+
+@dataclass(frozen=True, slots=True)
+class RowCall(Request[ChatAnswer]):
+    """One row of an `Evaluate`, put to a chat model. Worlds make these; agents never do."""
+
+    candidate: str
+    row: int
+
+    def key(self) -> bytes:
+        """See `Request.key`; the row comes last, so that text cannot imitate it."""
+        return self.candidate.encode("utf-8", "surrogatepass") + self.row.to_bytes(8, "little") + b"c"
 
 
 @dataclass(frozen=True, slots=True)

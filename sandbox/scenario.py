@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sandbox.budget import Budget
 from sandbox.limits import Limits
-from sandbox.protocol import Asides, Evaluate, Task
+from sandbox.protocol import Asides, Evaluate, Request, Task
 from sandbox.session import World
 from sandbox.spaces import Box, Candidate, FreeText, Pool, Space
 from sandbox.trace import Ticket
@@ -58,12 +59,16 @@ class Problem:
             case Box(lower=lower):
                 probe = lower
         world, request = self.world(0), Evaluate(probe)
-        if any(getattr(world.quote(request), name) for name in budget.limits()):
+        asked: list[Request[Any]] = [request]
+        if hasattr(world, "parts"):
+            asked += world.parts(request)
+        if any(getattr(world.quote(part), name) for part in asked for name in budget.limits()):
             return False
         if budget.seconds is None:
             return True
         paced = self.limits.requests_per_minute or self.limits.tokens_per_minute
-        return not paced and not world.reply(Ticket(0, request, 0, 0, 0, request.key()), 0).nanoseconds
+        last = asked[-1]
+        return not paced and not world.reply(Ticket(0, last, 0, 0, 0, last.key()), 0).nanoseconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,10 @@ ask nothing more. An answer that arrives exactly at the deadline is in time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from sandbox.assembly import TOO_LATE, Composer, Whole
 from sandbox.budget import FREE, Cost, Ledger, Meter, Reservation
 from sandbox.errors import AgentError, AnswerFailed, BudgetExhausted, ProtocolError, UsageError
 from sandbox.manners import AGENTS_OWN, check_question, check_recommendation, crash, message, short
@@ -36,7 +38,10 @@ MOST_IDLE = 10_000
 MOST_REQUESTS = 2_000_000
 """Requests after which an agent is stopped that no limit stops."""
 
-_TOO_LATE = ("late", "the seconds ran out before the answer came")
+MOST_STALE = 1_000
+"""Evaluations in a row that cost nothing, because the agent knew every row, after which it is told that
+its budget is exhausted: what is left of it can buy nothing new in this way."""
+
 _ANSWERED, _FAILED, _LATE = Fate.ANSWERED, Fate.FAILED, Fate.LATE
 
 
@@ -67,7 +72,9 @@ class Session:
         world: World,
         ledger: Ledger,
         meter: Meter | None = None,
+        journal: Callable[[Record], None] | None = None,
     ) -> None:
+        """Seat an agent; `journal` is called with each record before its answer reaches the agent."""
         self.agent = agent
         self.task = task
         self.world = world
@@ -82,12 +89,19 @@ class Session:
         """Nanoseconds on the agent's clock; None while it is running."""
         self._plan = plan
         self._meter = meter
+        self._journal = journal
+        self._composer: Composer | None = world if hasattr(world, "parts") else None  # type: ignore[assignment]
         self._refusals = 0
         self._idle = 0
+        self._stale = 0
         self._number = 0
         self._repeats: dict[bytes, int] = {}
         self._batch = False
         self._open: dict[int, tuple[Ticket, Reservation]] = {}
+        self._wholes: dict[int, Whole] = {}
+        """By the ticket numbers of the parts that are on their way."""
+        self._asked = 0
+        """How many answers the agent waits for."""
         self._answers: dict[int, Any] = {}
 
     @property
@@ -120,19 +134,25 @@ class Session:
         ledger.settle(key, charge)
         failed = isinstance(answer, AnswerFailed)
         fate = _LATE if late else _FAILED if failed else _ANSWERED
-        record = build(Record, (ticket, fate, answer, charge, reply.truth, now))
-        self.trace.records.append(record)
+        self._note(build(Record, (ticket, fate, answer, charge, reply.truth, now)))
+        if self._wholes and ticket.number in self._wholes:
+            return self._take_part(ticket, fate, answer, now)
         if late:
             return self._miss(ticket, now)
         if failed:  # the agent gets its own copy: an error that is raised drags the agent's frames along
             answer = AnswerFailed(*answer.args)
         return self._deliver(ticket, answer, now)
 
+    def _note(self, record: Record) -> None:
+        self.trace.records.append(record)
+        if self._journal is not None:
+            self._journal(record)
+
     def _retry(self, ticket: Ticket, reply: Reply, now: int) -> list[Ticket]:
         """Charge a failed attempt; the next one takes its place."""
         _, key = self._open[ticket.number]
         self.ledger.settle_in_part(key, reply.charge)
-        self.trace.records.append(Record(ticket, Fate.RETRIED, reply.answer, reply.charge, None, now))
+        self._note(Record(ticket, Fate.RETRIED, reply.answer, reply.charge, None, now))
         again = ticket._replace(attempt=ticket.attempt + 1, sent_at=now + (reply.retry_after or 0))
         self._open[ticket.number] = (again, key)
         return [again]
@@ -145,8 +165,32 @@ class Session:
         """
         self.ledger.release(self._reservation(ticket))
         self.ledger.pass_time(now)
-        self.trace.records.append(Record(ticket, Fate.WITHDRAWN, AnswerFailed(*_TOO_LATE), FREE, None, now))
+        missed = AnswerFailed(*TOO_LATE)
+        self._note(Record(ticket, Fate.WITHDRAWN, missed, FREE, None, now))
+        if ticket.number in self._wholes:
+            return self._take_part(ticket, Fate.WITHDRAWN, missed, now)
         return self._miss(ticket, now)
+
+    def _take_part(self, ticket: Ticket, fate: Fate, answer: Any, now: int) -> list[Ticket]:
+        """Keep the answer to one part of a request; answer the request when it was the last."""
+        del self._open[ticket.number]
+        whole = self._wholes.pop(ticket.number)
+        if not whole.take(ticket.number, fate, answer):
+            return []
+        fate, answer = self._conclude(whole, now)
+        if fate is Fate.LATE or fate is Fate.WITHDRAWN:
+            return self._miss(whole.ticket, now)
+        return self._deliver(whole.ticket, answer, now)
+
+    def _conclude(self, whole: Whole, now: int) -> tuple[Fate, Any]:
+        """Charge a request whose parts are all answered, and enter it into the trace."""
+        if self._composer is None:
+            raise RuntimeError(f"{self.world} answers no request in parts")
+        fate, answer = whole.outcome(self._composer)
+        charge = FREE if fate is Fate.WITHDRAWN else self.world.quote(whole.ticket.request)
+        self.ledger.settle(whole.reservation, charge)
+        self._note(Record(whole.ticket, fate, answer, charge, None, now))
+        return fate, AnswerFailed(*answer.args) if isinstance(answer, AnswerFailed) else answer
 
     def close(self) -> None:
         """Abandon the agent: its `finally` blocks run, its reservations are given back."""
@@ -159,7 +203,10 @@ class Session:
         finally:
             for _, key in self._open.values():
                 self.ledger.release(key)
+            for key in {whole.reservation for whole in self._wholes.values()}:
+                self.ledger.release(key)
             self._open.clear()
+            self._wholes.clear()
             self._answers.clear()
 
     def _reservation(self, ticket: Ticket) -> Reservation:
@@ -170,19 +217,23 @@ class Session:
 
     def _miss(self, ticket: Ticket, now: int) -> list[Ticket]:
         """Tell the agent that the answer comes too late for it."""
-        answer = AnswerFailed(*_TOO_LATE) if self._batch else BudgetExhausted("seconds", 0, 0)
+        answer = AnswerFailed(*TOO_LATE) if self._batch else BudgetExhausted("seconds", 0, 0)
         return self._deliver(ticket, answer, now)
 
     def _deliver(self, ticket: Ticket, answer: Any, now: int) -> list[Ticket]:
         """Keep one answer; resume the plan when it was the last."""
-        del self._open[ticket.number]
+        self._open.pop(ticket.number, None)  # a request that was answered in parts is not in it
         if not self._batch:
             return self._resume(answer, now)
         self._answers[ticket.number] = answer
-        if self._open:
+        if len(self._answers) < self._asked:
             return []
+        return self._resume(self._collected(), now)
+
+    def _collected(self) -> tuple[Any, ...]:
+        """The answers to a batch, in the order asked."""
         answers, self._answers = self._answers, {}
-        return self._resume(tuple([answers[n] for n in sorted(answers)]), now)
+        return tuple([answers[n] for n in sorted(answers)])
 
     def _resume(self, answer: Any, now: int) -> list[Ticket]:
         """Step the plan until it waits for the world, or is finished."""
@@ -206,12 +257,16 @@ class Session:
                 if isinstance(request, Recommend):
                     self._recommend(request.candidate)
                     answer = None
-                elif not isinstance(request, Gather):
+                elif not isinstance(request, Gather) and self._composer is None:
                     return [self._admit(request, now)]
-                elif tickets := self._admit_all(request.requests, now):
-                    return tickets
                 else:
-                    answer = ()
+                    asked = request.requests if isinstance(request, Gather) else (request,)
+                    if tickets := self._admit_all(asked, isinstance(request, Gather), now):
+                        return tickets
+                    answer = self._collected()
+                    if answer:  # everything was known already
+                        answer = answer if self._batch else answer[0]
+                        continue
                 self._idle += 1
                 if self._idle > MOST_IDLE:
                     raise ProtocolError(f"{self.agent} made {MOST_IDLE} free requests in a row")
@@ -232,21 +287,55 @@ class Session:
         self._batch = False
         return self._send_off(request, reservation, now)
 
-    def _admit_all(self, requests: tuple[Request[Any], ...], now: int) -> list[Ticket]:
-        """Quote and reserve all requests, or refuse them all."""
+    def _admit_all(self, requests: tuple[Request[Any], ...], batch: bool, now: int) -> list[Ticket]:
+        """Quote and reserve all requests with their parts, or refuse them all.
+
+        What costs nothing to answer, because all its parts are known, is answered at once.
+        """
         if not isinstance(requests, tuple):
             raise ProtocolError(f"{self.agent} gathers {short(requests)}, not a tuple of requests")
         if not requests:
             return []
         for request in requests:
             check_question(self.agent, self.task, request)
-        self._count(len(requests))
-        reservations = self.ledger.reserve([self.world.quote(request) for request in requests])
-        self._batch = True
-        return [
-            self._send_off(request, reservation, now)
-            for request, reservation in zip(requests, reservations, strict=True)
+        composer, quote = self._composer, self.world.quote
+        split = [None if composer is None else composer.parts(request) for request in requests]
+        wanted = [
+            part for request, parts in zip(requests, split, strict=True) for part in (request, *(parts or ()))
         ]
+        self._count(len(wanted))
+        quotes = [quote(request) for request in wanted]
+        self._spare_the_stale(split, quotes)
+        reservations = iter(self.ledger.reserve(quotes))
+        self._batch, self._asked = batch, len(requests)
+        tickets: list[Ticket] = []
+        for request, parts in zip(requests, split, strict=True):
+            ticket = self._send_off(request, next(reservations), now)
+            if parts is None:
+                tickets.append(ticket)
+                continue
+            _, reservation = self._open.pop(ticket.number)
+            whole = Whole(ticket, reservation, parts)
+            if not parts:
+                _, self._answers[ticket.number] = self._conclude(whole, now)
+            for part in parts:
+                ticket = self._send_off(part, next(reservations), now)
+                self._wholes[ticket.number] = whole
+                tickets.append(ticket)
+        return tickets
+
+    def _spare_the_stale(self, split: list[tuple[Request[Any], ...] | None], quotes: list[Cost]) -> None:
+        """Refuse an agent that asks for ever what it knows already, where that costs nothing.
+
+        Raises:
+            BudgetExhausted: after `MOST_STALE` such evaluations in a row.
+        """
+        if any(parts is None or parts for parts in split) or self.ledger.touches(quotes):
+            self._stale = 0
+            return
+        self._stale += len(split)
+        if self._stale > MOST_STALE:
+            raise BudgetExhausted("evaluations", len(split), 0)
 
     def _send_off(self, request: Request[Any], reservation: Reservation, now: int) -> Ticket:
         """Open a ticket for an admitted request."""

@@ -14,7 +14,9 @@ from typing import Any
 from sandbox.budget import CURRENCIES, Budget, Cost
 from sandbox.codec import dump_answer, dump_candidate, dump_request, load_answer, load_candidate, load_request
 from sandbox.errors import StoreError
+from sandbox.protocol import Evaluate
 from sandbox.scenario import Source
+from sandbox.spaces import Candidate
 from sandbox.tournament import Run, Step, versions
 from sandbox.trace import Fate, Record, Ticket
 
@@ -303,9 +305,12 @@ class Store:
             "SELECT number, attempt, repeat, fate, request, answer, truth, sent_at, answered_at, "
             f"{', '.join(CURRENCIES)} FROM records WHERE run = ? ORDER BY number, attempt"
         )
+        candidate: Candidate = ""  # of the evaluation whose rows follow
         for row in self._db.execute(query, (run,)):
             number, attempt, repeat, fate, request, answer, truth, sent_at, answered_at, *charge = row
-            asked = load_request(request)
+            asked = load_request(request, candidate)
+            if isinstance(asked, Evaluate):
+                candidate = asked.candidate
             ticket = Ticket(
                 number, asked, repeat, attempt, sent_at, asked.key() + repeat.to_bytes(8, "little")
             )

@@ -52,6 +52,8 @@ class Fate(Enum):
     """What became of an attempt."""
 
     ANSWERED = "answered"
+    ASSEMBLED = "assembled"
+    """Put together from the answers to its rows, each of which has a record of its own."""
     RETRIED = "retried"
     """It failed, and another attempt followed."""
     FAILED = "failed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sandbox.manners import short
+from sandbox.protocol import Evaluate
 from sandbox.session import Session
 from sandbox.trace import Fate, Record, Reply, Ticket
 
@@ -12,7 +13,7 @@ from sandbox.trace import Fate, Record, Reply, Ticket
 def play(session: Session, records: Sequence[Record]) -> str | None:
     """Answer `session` from `records`; what it asks differently, or None if nothing.
 
-    The session's world is asked for quotes only.
+    The session's world is asked for quotes, and to put rows together; never for an answer.
     """
     try:
         return _Rerun(session, records).difference()
@@ -22,7 +23,10 @@ def play(session: Session, records: Sequence[Record]) -> str | None:
 
 class _Rerun:
     def __init__(self, session: Session, records: Sequence[Record]) -> None:
-        carried = [record for record in records if record.fate is not Fate.COMPUTED]
+        whole = Evaluate if hasattr(session.world, "parts") else ()  # the session puts these together itself
+        carried = [
+            r for r in records if r.fate is not Fate.COMPUTED and not isinstance(r.ticket.request, whole)
+        ]
         self.session = session
         self.asked = {(r.ticket.number, r.ticket.attempt): r.ticket for r in carried}
         self.answered = sorted(carried, key=lambda r: (r.answered_at, r.ticket.number, r.ticket.attempt))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.chat import ChatAnswer, Choice
 from sandbox.codec import (
     dump_answer,
     dump_candidate,
@@ -19,7 +20,7 @@ from sandbox.codec import (
     one_line,
 )
 from sandbox.errors import AnswerFailed
-from sandbox.protocol import Complete, Completion, Evaluate, Observation, Request, RowResult
+from sandbox.protocol import Complete, Completion, Evaluate, Observation, Request, RowCall, RowResult
 
 texts = st.text(st.characters(), max_size=30)
 """All characters, half surrogate pairs too."""
@@ -32,8 +33,13 @@ requests = (
     | st.builds(Complete, texts | messages, counts, floats, counts, st.lists(texts, max_size=2).map(tuple))
     | st.just(Request())
 )
+rows = st.builds(lambda row, score, cached: RowResult(row, score, cached), counts, floats, st.booleans())
+"""Without texts: those are in the records of the rows' own calls, and in the task."""
+choices = st.builds(lambda text, finish: Choice(text, finish), texts, st.sampled_from(["stop", "length"]))
+chats = st.builds(ChatAnswer, st.lists(choices, max_size=3).map(tuple), counts, counts, counts)
 answers = (
-    st.builds(Observation, floats, st.lists(st.builds(RowResult, counts, floats), max_size=4).map(tuple))
+    chats
+    | st.builds(Observation, floats, st.lists(rows, max_size=4).map(tuple))
     | st.builds(Completion, st.lists(texts, max_size=3).map(tuple))
     | st.builds(AnswerFailed, texts, texts)
     | st.none()
@@ -57,6 +63,12 @@ def test_requests_come_back(request: Request[Any]) -> None:
     assert same(again, request)
     assert again.key() == request.key()
     assert text.isascii()
+
+
+@given(texts, counts)
+def test_the_call_of_a_row_comes_back_beside_its_candidate(candidate: str, row: int) -> None:
+    call = RowCall(candidate, row)
+    assert same(load_request(dump_request(call), candidate), call)
 
 
 @given(answers)
