@@ -83,11 +83,9 @@ class OpenAIClient:
         except ImportError:
             raise MissingExtra("asking a real endpoint", "live") from None
         self.endpoint = endpoint
-        for name in (
-            "httpcore",
-            "httpcore2",
-        ):  # their debug logs show raw headers, where a server may echo a key
-            logging.getLogger(name).setLevel(logging.INFO)
+        for name in ("openai", "httpcore", "httpcore2"):
+            log = logging.getLogger(name)  # their debug logs show raw headers, where a server may echo a key
+            log.setLevel(max(log.level, logging.INFO))
         self._key = key if key is not None else key_from(endpoint.key_env)
         timeout = openai.Timeout(endpoint.timeout, connect=min(endpoint.connect, endpoint.timeout))
         self._http = openai.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
