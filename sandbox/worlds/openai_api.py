@@ -62,7 +62,8 @@ class Facts:
     tokenizer: str | None = None
     """"sandbox-1": it counts as `sandbox.tokens` does, so that prompts need no generous bound."""
     idempotent: bool = False
-    """Whether an answer is stored under its Idempotency-Key, and sent again for nothing."""
+    """Whether attempts under one Idempotency-Key are billed once, whatever became of them: also if the
+    client left before the answer."""
 
 
 class OpenAIClient:
@@ -131,7 +132,7 @@ class OpenAIClient:
                         tokenizer = more.get("tokenizer")
                         return Facts(
                             tokenizer if isinstance(tokenizer, str) else None,
-                            more.get("idempotent", tokenizer == "sandbox-1") is True,
+                            more.get("idempotent") is True,
                         )
         except Exception:  # whatever this optional list answers: the first real call will say what is wrong
             return Facts()

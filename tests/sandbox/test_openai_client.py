@@ -233,7 +233,8 @@ def test_any_bytes_are_sorted(body: bytes) -> None:
 
 
 def test_the_list_of_models_tells_how_an_endpoint_counts() -> None:
-    models = {"object": "list", "data": [{"id": "m", "object": "model", "tokenizer": "sandbox-1"}]}
+    mine = {"id": "m", "object": "model", "tokenizer": "sandbox-1", "idempotent": True}
+    models = {"object": "list", "data": [{"id": "a", "object": "model"}, mine]}
 
     async def run(said: bytes, model: str) -> Facts:
         async with (
