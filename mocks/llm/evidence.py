@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from mocks.llm.frames import FRAMES
 from mocks.llm.lexicon import Mention, Parsed, parse
+from mocks.llm.tables import frames
 from sandbox.tokens import count
 
 _NEAR = 3
@@ -51,15 +51,17 @@ class Evidence(NamedTuple):
 
 _TERSE = re.compile(
     r"\bonly\b|\bjust\b|\bnothing (?:else|more)\b|\bno (?:explanations?|other|extra|additional|further|"
-    r"punctuation|quotes?|comment\w*|preamble|context|need to explain)\b|\b(?:single|one|1)[- ](?:word|letter|number|line)\b"
+    r"punctuation|quotes?|comment\w*|preamble|context|need to explain)\b"
+    r"|\b(?:single|one|1)[- ](?:word|letter|number|line)\b"
     r"|\bwithout (?:any|an?|explain\w*|explanation|comment\w*|punctuation|quot\w*|additional|extra|further)\b"
-    r"|\b(?:do not|don't|never) (?:explain|add|include|repeat|write|give|provide|use)\b|\bexactly\b|\bconcise(?:ly)?\b"
-    r"|\bbrief(?:ly)?\b|\bverbatim\b|\bbare\b|\bformat\b|\blower-?case\b|\bin quotes\b|\bstraight\b",
+    r"|\b(?:do not|don't|never) (?:explain|add|include|repeat|write|give|provide|use)\b"
+    r"|\b(?:exactly|verbatim|bare|format|straight)\b|\b(?:concise|brief)(?:ly)?\b"
+    r"|\blower-?case\b|\bin quotes\b",
     re.I,
 )
 _TALKY = re.compile(
-    r"(?<!not )(?<!n't )(?<!no )(?<!without )(?<!never )(?<!any )\b(?:explain|explanations?|step[- ]by[- ]step|reasoning|think|justif\w+|"
-    r"elaborate|in detail|detailed|discuss|describe|rationale|show your work)\b",
+    r"(?<!not )(?<!n't )(?<!no )(?<!without )(?<!never )(?<!any )"
+    r"\b(?:explain|explanations?|step[- ]by[- ]step|reasoning|think|justif\w+|elaborate|in detail|detailed|discuss|describe|rationale|show your work)\b",
     re.I,
 )
 
@@ -76,7 +78,12 @@ def weigh(text: str) -> Evidence:
             found[skill] = min(amount, _MOST)
     short = text[:60_000]
     return Evidence(
-        found, parsed.content, count(text), _padding(parsed), len(_TERSE.findall(short)), len(_TALKY.findall(short))
+        found,
+        parsed.content,
+        count(text),
+        _padding(parsed),
+        len(_TERSE.findall(short)),
+        len(_TALKY.findall(short)),
     )
 
 
@@ -125,8 +132,8 @@ def _padding(parsed: Parsed) -> float:
 @cache
 def _frames() -> Mapping[str, tuple[Line, ...]]:
     found = {}
-    for skill, text in FRAMES.items():
-        lines = [_line(line) for line in text.strip().split("\n")]
+    for skill, told in frames().items():
+        lines = [_line(line) for line in told]
         lines.sort(key=lambda line: line.sign != "=")
         found[skill] = tuple(lines)
     return found
