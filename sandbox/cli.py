@@ -107,6 +107,8 @@ def _prepare_streams() -> None:
 @click.option("--jobs", type=click.IntRange(1), help="Processes; all cores if not given.")
 @click.option("--engine", type=click.Choice(["processes", "inline"]), default="processes", show_default=True)
 @click.option("--plot", type=click.Path(), help="Draw the anytime curves into this .png, .svg or .pdf.")
+@click.option("--record", type=click.Path(), help="Append every answer of the world to this file.")
+@click.option("--replay", type=click.Path(), help="Take every answer from such a file; ask nobody.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--fresh", is_flag=True, help="Play again what is stored.")
 @click.option("--retry-failed", is_flag=True, help="Play again what failed.")

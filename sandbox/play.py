@@ -34,6 +34,7 @@ from sandbox.runner import cores, missing, play_missing
 from sandbox.scenario import Source
 from sandbox.store import Store
 from sandbox.tournament import Match, Run, load, matches
+from sandbox.worlds.recording import Recording
 
 _SILENCE = 5.0
 """Wall seconds between two lines of progress where there is no terminal."""
@@ -51,6 +52,8 @@ def run_tournament(
     jobs: int | None,
     engine: str,
     plot: str | None,
+    record: str | None,
+    replay: str | None,
     as_json: bool,
     fresh: bool,
     retry_failed: bool,
@@ -76,7 +79,7 @@ def run_tournament(
         aside(),
         progress.status("preparing ...") if progress.is_terminal else nullcontext(),
     ):
-        wanted = _wanted(names, agents, seeds, limits, data, changes)
+        wanted = _wanted(names, agents, seeds, limits, data, changes, _tape(record, replay))
     path = Path(out or (f"{Path(names[0]).stem}.db" if len(names) == 1 else "tournament.db"))
     keys = [key for match in wanted for key in match.keys]
     with Store(path) as store:
@@ -113,6 +116,7 @@ def _wanted(
     budget: Budget | None,
     data: str | None,
     changes: Sequence[str],
+    tape: tuple[str, str] | None,
 ) -> list[Match]:
     pairs = []
     for change in changes:
@@ -128,6 +132,7 @@ def _wanted(
             str(Path(name).absolute()) if path else name,
             None if data is None else str(Path(data).absolute()),
             tuple(pairs),
+            tape,
         )
         scenario = load(source)
         specs = split_specs(agents) if agents is not None else list(scenario.agents)
@@ -135,6 +140,20 @@ def _wanted(
             raise UsageError(f"--agents {agents!r}: name at least one agent; `sandbox list agents`")
         wanted += matches(scenario, source, specs, seeds or scenario.seeds, budget or scenario.budget)
     return wanted
+
+
+def _tape(record: str | None, replay: str | None) -> tuple[str, str] | None:
+    """What `Source.tape` wants to know."""
+    if record is not None and replay is not None:
+        raise UsageError("--record and --replay: one of them; a replayed run has nothing new to record")
+    if record is not None:
+        if not Path(record).absolute().parent.is_dir():
+            raise UsageError(f"--record {record}: there is no folder {Path(record).parent}")
+        return "record", str(Path(record).absolute())
+    if replay is not None:
+        Recording(Path(replay))  # a file that cannot be read is said now, not by every worker
+        return "replay", str(Path(replay).absolute())
+    return None
 
 
 @contextmanager

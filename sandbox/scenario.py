@@ -81,6 +81,9 @@ class Source:
     """Absolute path of a folder or file of measured scores; what is in it matters, not where it is."""
     changes: tuple[tuple[str, str], ...] = ()
     """What differs from the file: (dotted key, value as TOML)."""
+    tape: tuple[str, str] | None = None
+    """("record" or "replay", absolute path): whether the world's replies are written to a file, or come
+    from one; no result depends on it."""
 
 
 @dataclass(frozen=True, slots=True)

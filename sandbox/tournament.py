@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -29,6 +29,7 @@ from sandbox.spaces import Candidate
 from sandbox.statistics import normalised_regret
 from sandbox.streams import stream
 from sandbox.trace import Record
+from sandbox.worlds.recording import tape_or_replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +183,12 @@ def _admit(scenario: Scenario, name: str, agents: Sequence[Agent], budget: Budge
 
 @lru_cache(maxsize=8)
 def load(source: Source) -> Scenario:
-    """The scenario that `source` names; built once a process."""
-    return load_scenario(source)
+    """The scenario that `source` names, with its tape; built once a process."""
+    scenario, tape = load_scenario(source), source.tape
+    if tape is None:
+        return scenario
+    build = lru_cache(maxsize=None)(lambda problem: tape_or_replay(scenario.build(problem), tape))
+    return replace(scenario, build=build)
 
 
 class Halt(BaseException):
