@@ -26,7 +26,9 @@ from sandbox.errors import DataError, ScenarioError, UsageError, nearest
 from sandbox.limits import Limits
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import World
+from scenarios import chat
 from scenarios.schema import (
+    ChatProblems,
     LandscapeProblem,
     RecordedProblems,
     ScenarioFile,
@@ -56,7 +58,7 @@ def load(source: Source, folder: Path) -> Scenario:
     file = _read(path, file_name, source.changes)
     name = path.stem
     tables: dict[str, Table] = {}
-    if any(not isinstance(entry, LandscapeProblem) for entry in file.problem):
+    if file.measured:
         if source.data is None:
             what = f"{file.data.what}; {file.data.where}" if file.data else "tables of measured scores"
             raise ScenarioError(f"{name} needs data: {what}. Say where it is with --data PATH")
@@ -70,6 +72,11 @@ def load(source: Source, folder: Path) -> Scenario:
         found: dict[str, Callable[[], Problem]] = {}
         if isinstance(entry, LandscapeProblem):
             found[entry.name or entry.oracle] = partial(_landscape, entry, file, where)
+        elif isinstance(entry, ChatProblems):
+            service = _service(file.service if entry.service is None else entry.service, where)
+            tasks = chat.find(entry, source.data, where)
+            for task in tasks.names:
+                found[task] = partial(chat.problem, tasks, task, service, where)
         else:
             for table in _chosen(tables, entry.only, where):
                 found[table.name] = partial(_measured, entry, file, table, where)
@@ -80,7 +87,9 @@ def load(source: Source, folder: Path) -> Scenario:
                 raise ScenarioError(f"{where}: a second problem named {problem!r}; give it another name")
             builders[problem] = builder
     settings = file.model_dump(exclude={"description", "agents", "seeds", "budget", "data"})
-    facts = [settings, {table: tables[table].digest for table in sorted(tables)}]
+    facts: list[Any] = [settings, {table: tables[table].digest for table in sorted(tables)}]
+    if source.data is not None and not file.measured:
+        facts.append(_digest_of(Path(source.data)))
     try:
         budget = Budget.of(file.budget)
     except UsageError as exc:
@@ -96,6 +105,15 @@ def load(source: Source, folder: Path) -> Scenario:
         digest=hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16],
         shared=file.shared,
     )
+
+
+def _digest_of(data: Path) -> str:
+    """Changes with the name and the bytes of any JSON file of a folder."""
+    digest = hashlib.sha256()
+    for file in sorted(data.rglob("*.json")) if data.is_dir() else [data]:
+        digest.update(f"{file.relative_to(data).as_posix()}\0".encode("utf-8", "surrogatepass"))
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _find(name: str, folder: Path) -> Path:
@@ -129,7 +147,7 @@ def _read(path: Path, name: str, changes: tuple[tuple[str, str], ...]) -> Scenar
         return ScenarioFile.model_validate(content)
     except ValidationError as exc:
         problem = exc.errors()[0]
-        kinds = ("landscape", "recorded", "surrogate")
+        kinds = ("landscape", "recorded", "surrogate", "chat")
         place = ""
         for part in problem["loc"]:
             if isinstance(part, int):

@@ -68,11 +68,36 @@ class SurrogateProblems(Common):
     only: list[str] = []
 
 
+class ChatProblems(Common):
+    """One problem for each task: its rows are solved by a mock LLM."""
+
+    kind: Literal["chat"]
+    tasks: list[str] | str = "induction30"
+    """Names, or "induction30", or "all"; a generated labelling task is "classification-NUMBER"."""
+    model: str = "mock-gpt-3.5-turbo"
+    space: Literal["text", "pool"] = "text"
+    pool: Annotated[int, Field(ge=2, le=2000)] = 60
+    longest: Annotated[int, Field(ge=1)] = 4000
+    train: Annotated[int, Field(ge=1)] = 50
+    dev: Annotated[int, Field(ge=1)] = 20
+    """Rows that an evaluation scores; `rows` says the same."""
+    test: Annotated[int, Field(ge=1)] = 100
+    data_seed: int = 0
+    temperature: float = 0.0
+    max_tokens: int = 48
+    cache: bool = True
+    completions: bool = True
+    """Whether the black box also writes for the agents."""
+
+
 class DataTable(Strict):
     """What `--data` must point to."""
 
     what: str
     where: str
+
+
+Problems = LandscapeProblem | RecordedProblems | SurrogateProblems | ChatProblems
 
 
 class ScenarioFile(Strict):
@@ -89,9 +114,14 @@ class ScenarioFile(Strict):
     tokens: dict[str, Any] = {}
     data: DataTable | None = None
     problem: Annotated[
-        list[Annotated[LandscapeProblem | RecordedProblems | SurrogateProblems, Field(discriminator="kind")]],
+        list[Annotated[Problems, Field(discriminator="kind")]],
         Field(min_length=1),
     ]
+
+    @property
+    def measured(self) -> bool:
+        """Whether some problem is made of tables of measured scores."""
+        return any(isinstance(entry, RecordedProblems | SurrogateProblems) for entry in self.problem)
 
     @field_validator("problem", mode="before")
     @classmethod

@@ -1,0 +1,200 @@
+"""Problems whose rows a mock LLM solves: a task, a persona, a space of instructions, the referee."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+
+from mocks.llm.model import MockModel
+from mocks.llm.persona import personas
+from mocks.llm.writing.luck import Luck
+from mocks.llm.writing.phrases import phrase
+from mocks.service import Service
+from sandbox.dataset import Dataset, Row
+from sandbox.errors import ScenarioError, UsageError, nearest
+from sandbox.protocol import Asides
+from sandbox.scenario import Problem
+from sandbox.session import World
+from sandbox.spaces import Candidate, FreeText, Pool
+from sandbox.worlds.chat import Asking, ChatWorld, expected_score
+from scenarios import tasks
+from scenarios.schema import ChatProblems
+from scenarios.tasks import classification
+
+SEEDS = (
+    "Answer the question.",
+    "Do the task.",
+    "Give the output for the input.",
+    "Look at the input and write what belongs to it.",
+)
+"""What an agent starts from in free text: instructions that say nothing of the task."""
+_CLASSIFICATION = "classification-"
+_QUALITIES = (0.05, 0.25, 0.4, 0.55, 0.7, 0.9)
+"""Of a pool's instructions, in turn; see `mocks.llm.writing.phrases.phrase`."""
+
+
+def find(entry: ChatProblems, data: str | None, where: str) -> Entry:
+    """The tasks of a problem table.
+
+    Raises:
+        ScenarioError: for a task or model that there is not.
+        DataError: if `data` cannot be used.
+    """
+    if entry.model not in personas():
+        raise ScenarioError(f"{where}: unknown model {entry.model!r}: {nearest(entry.model, personas())}")
+    known = list(tasks.TASKS) if data is None else tasks.names(Path(data))
+    wanted = entry.tasks
+    if isinstance(wanted, str):
+        if wanted not in ("induction30", "all"):
+            raise ScenarioError(f'{where}: tasks={wanted!r}: a list of tasks, or "induction30", or "all"')
+        wanted = [name for name in known if name in tasks.INDUCTION30 or wanted == "all" or data is not None]
+    sizes = {
+        "train": entry.train,
+        "dev": entry.rows if entry.rows is not None else entry.dev,
+        "test": entry.test,
+    }
+    found: dict[str, Callable[[], Dataset]] = {}
+    for name in wanted:
+        number = name.removeprefix(_CLASSIFICATION)
+        if name.startswith(_CLASSIFICATION) and number.isdecimal():
+            found[name] = partial(classification.make, int(number), **sizes)
+        elif name not in known:
+            hint = nearest(name, [*known, _CLASSIFICATION + "0"])
+            raise ScenarioError(f"{where}: unknown task {name!r}: {hint}")
+        elif data is None:
+            found[name] = partial(tasks.make, name, seed=entry.data_seed, **sizes)
+        else:
+            found[name] = partial(tasks.load, Path(data), name, seed=entry.data_seed, **sizes)
+    return Entry(entry, found)
+
+
+class Entry:
+    """A problem table with its tasks; the rows and the model are made when they are first needed.
+
+    There is one model for all its tasks, which knows the facts of all of them: so an endpoint
+    that serves the scenario gives the answers that the tournament gets.
+    """
+
+    def __init__(self, table: ChatProblems, makers: Mapping[str, Callable[[], Dataset]]) -> None:
+        self.table = table
+        self.names = tuple(makers)
+        self.dataset = lru_cache(maxsize=None)(lambda name: makers[name]())
+
+    @cached_property
+    def model(self) -> MockModel:
+        """The persona."""
+        return MockModel(self.table.model, self.memory())
+
+    def memory(self) -> dict[str, Mapping[str, tuple[str, ...]]]:
+        """The facts: accepted answers by skill and input; labels are for the prompts to define."""
+        datasets = {name: self.dataset(name) for name in self.names}
+        return {
+            name: {row.input: row.answers for row in (*dataset.train, *dataset.dev, *dataset.test)}
+            for name, dataset in datasets.items()
+            if not dataset.labels
+        }
+
+
+def service_of(entry: ChatProblems, service: Service) -> Service:
+    """The service with the persona's latency and prices where the scenario says nothing of them."""
+    persona = MockModel(entry.model).persona
+    plain = Service()
+    return replace(
+        service,
+        latency=persona.latency if service.latency == plain.latency else service.latency,
+        prices=persona.prices if service.prices == plain.prices else service.prices,
+    )
+
+
+def problem(entry: Entry, name: str, service: Service, where: str) -> Problem:
+    """A task as a problem.
+
+    Raises:
+        ScenarioError: if a setting is out of range.
+    """
+    table = entry.table
+    try:
+        asking = Asking(table.model, table.temperature, table.max_tokens, table.cache)
+        dataset, model = entry.dataset(name), entry.model
+    except (ValueError, UsageError) as exc:
+        raise ScenarioError(f"{where}: {name}: {exc}") from exc
+    service = service_of(table, service)
+
+    @lru_cache(maxsize=4096)
+    def truth(candidate: Candidate) -> float:
+        return expected_score(model.outcomes, dataset, asking, str(candidate))
+
+    def world(seed: int) -> World:
+        attempts = service.retry.attempts if service.bills_failures else 1
+        return ChatWorld(dataset, model, service.open(seed), service.prices, asking, seed, attempts)
+
+    space: FreeText | Pool
+    if table.space == "pool":
+        space = Pool(pool(name, table.pool, dataset))
+        optimum = max(map(truth, space.texts))
+        baseline = sum(map(truth, space.texts)) / len(space.texts)
+    else:
+        space = FreeText(SEEDS, words=_words(), longest=table.longest)
+        optimum = _ceiling(model, dataset)
+        baseline = max(map(truth, SEEDS))
+    return Problem(
+        name=name,
+        description=dataset.description,
+        space=space,
+        optimum=optimum,
+        baseline=min(baseline, optimum - 1e-6),
+        truth=truth,
+        world=world,
+        limits=service.limits,
+        demos=tuple((row.input, row.answers[0]) for row in dataset.train),
+        dev_rows=len(dataset.dev),
+        lends=Asides(completions=table.completions),
+    )
+
+
+def _ceiling(model: MockModel, dataset: Dataset) -> float:
+    """What the best instruction scores, or would: 1 where rules are hidden in labels."""
+    if dataset.labels:
+        return 1.0
+    return model.ceiling(dataset.name, dataset.test, dataset.score)
+
+
+def pool(name: str, size: int, dataset: Dataset) -> tuple[str, ...]:
+    """Distinct instructions for a task, from precise to wrong, as a careless writer would propose them."""
+    if dataset.labels:
+        return _guidelines(size, dataset)
+    found: dict[str, None] = {}
+    number = 0
+    while len(found) < size and number < 50 * size:
+        quality = _QUALITIES[number % len(_QUALITIES)]
+        found[phrase(name, quality, Luck("pool", name, number))] = None
+        number += 1
+    return tuple(found)
+
+
+def _guidelines(size: int, dataset: Dataset) -> tuple[str, ...]:
+    """Guidelines for a classification task, each from a few of the worked examples."""
+    from mocks.llm.guideline import propose_rules
+
+    found: dict[str, None] = {}
+    for number in range(20 * size):
+        if len(found) == size:
+            break
+        luck = Luck("pool", dataset.name, number)
+        rows: list[Row] = [luck.pick(dataset.train) for _ in range(2 + luck.below(30))]
+        demos = [(row.input, row.answers[0]) for row in rows]
+        found[propose_rules(demos, dataset.labels, 0.3 + 0.7 * luck.uniform())] = None
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def _words() -> tuple[str, ...]:
+    """Words that variation operators may use: those of other tasks' instructions too."""
+    words: dict[str, None] = {}
+    for name in tasks.TASKS:
+        for quality in (0.9, 0.6):
+            for word in phrase(name, quality, Luck("words", name, quality)).split():
+                words[word] = None
+    return tuple(words)
