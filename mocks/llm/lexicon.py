@@ -12,6 +12,10 @@ from mocks.llm.tables import concepts, ordinary
 TOKEN = re.compile(r"[^\W_]+(?:[-'\u2019][^\W_]+)*|[.!?;:\n,()]")
 _QUOTED_NOT = re.compile(r"[\"'\u201c\u2018]not[\"'\u201d\u2019]", re.I)
 _NOTWORD = "notword"
+_IDLE = "NONE"
+"""The concept of phrases in which no word means what it usually does."""
+_SIGN = re.compile(r"\b([a-z]|\d+|first|second|number)\s*([-+\u2212*])\s*(?=(?:[a-z]|\d+|first|second|the)\b)", re.I)
+_SIGNS = {"+": "plus", "*": "times"}
 _WORD = re.compile(r"[^\W_]")
 _STOPS = frozenset(".!?;:\n()")
 _MOST_TOKENS = 1_500
@@ -81,6 +85,8 @@ def parse(text: str) -> Parsed:
         covers.append(tuple(known))
         mentions += known
     mentions += _guessed(words, covers, mentions)
+    idle = {i for mention in mentions if mention.concept == _IDLE for i in range(mention.start, mention.end)}
+    mentions = [mention for mention in mentions if mention.start not in idle]
     denied = _denied(words, mentions)
     out = {id(mention) for mention in denied}
     kept = _unique([mention for mention in mentions if id(mention) not in out])
@@ -99,6 +105,8 @@ def _words(text: str) -> list[str]:
         text = text[:30_000] + "\n" + text[-30_000:]
     if "not" in text or "NOT" in text or "Not" in text:
         text = _QUOTED_NOT.sub(f" {_NOTWORD} ", text)
+    if "+" in text or "*" in text or " - " in text or "\u2212" in text:
+        text = _SIGN.sub(lambda found: f"{found[1]} {_SIGNS.get(found[2], 'minus')} ", text)
     known = _tables()[0]
     words: list[str] = []
     for token in TOKEN.findall(text):
@@ -195,7 +203,7 @@ def _denied(words: tuple[str, ...], mentions: list[Mention]) -> list[Mention]:
                 if words[j] in _STOPS or words[j] == "," or (words[j] in _BUT and j > i + 1):
                     break
                 reach.add(j)
-    return [mention for mention in mentions if mention.start in reach]
+    return [mention for mention in mentions if mention.start in reach and words[mention.start] != _NOTWORD]
 
 
 def _unique(mentions: list[Mention]) -> list[Mention]:
