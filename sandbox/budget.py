@@ -155,7 +155,7 @@ class Ledger:
     Invariant: in every limited currency, ``spent + reserved <= limit``, at every moment.
     """
 
-    __slots__ = ("_keys", "_known", "_left", "_limited", "_open", "_spent", "budget")
+    __slots__ = ("_keys", "_known", "_left", "_limited", "_moves", "_open", "_spent", "budget")
 
     def __init__(self, budget: Budget) -> None:
         if any(limit is not None and limit < 0 for limit in budget):
@@ -167,6 +167,7 @@ class Ledger:
         self._spent = [0] * len(CURRENCIES)
         self._open: dict[Reservation, tuple[Cost, _Parts]] = {}
         self._known: dict[int, tuple[Cost, _Parts]] = {}
+        self._moves: dict[tuple[int, int], tuple[Cost, Cost, tuple[tuple[int, int, int], ...]]] = {}
         self._keys = 0
 
     @property
@@ -228,13 +229,24 @@ class Ledger:
             for i, amount in parts:
                 spent[i] += amount
             return
+        known = self._moves.get((id(quote), id(charge)))
+        moves = known[2] if known is not None else self._check(quote, charge, parts)
+        del self._open[key]
+        left = self._left
+        for i, paid, back in moves:
+            spent[i] += paid
+            left[i] += back
+
+    def _check(self, quote: Cost, charge: Cost, parts: _Parts) -> tuple[tuple[int, int, int], ...]:
+        """What a charge below its quote moves: (currency, paid, given back); remembered like quotes are."""
         for low, high in zip(charge, quote, strict=True):
             if not 0 <= low <= high:
                 raise QuoteExceeded(quote, charge)
-        del self._open[key]
-        for i, amount in parts:
-            spent[i] += charge[i]
-            self._left[i] += amount - charge[i]
+        if len(self._moves) > 10_000:
+            self._moves.clear()
+        moves = tuple([(i, charge[i], amount - charge[i]) for i, amount in parts])
+        self._moves[id(quote), id(charge)] = quote, charge, moves
+        return moves
 
     def settle_in_part(self, key: Reservation, charge: Cost) -> None:
         """Charge a failed attempt, and keep the rest of its reservation for the next one."""

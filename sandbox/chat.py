@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
 Messages: TypeAlias = tuple[tuple[str, str], ...]
 """(role, text) pairs; roles are those of the OpenAI API: system, developer, user, assistant, tool."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatCall:
+class ChatCall(NamedTuple):
     """One logical call of a chat model, however often it has to be attempted."""
 
     messages: Messages

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from sandbox.chat import Messages
 from sandbox.metrics import METRICS, Metric
+from sandbox.tokens import PER_CHAT, PER_MESSAGE, count
 
 
 class Row(NamedTuple):
@@ -59,6 +61,21 @@ class Dataset:
 def prompt(instruction: str, text: str) -> Messages:
     """How a row is put to a chat model: one user turn, as in APE, InstructZero and INSTINCT."""
     return (("user", f"Instruction: {instruction}\n\nInput: {text}\nOutput:"),)
+
+
+def prompt_tokens(instruction: str, text: str) -> int:
+    """What `count_messages(prompt(instruction, text))` says, from parts that are remembered."""
+    return _head_tokens(instruction) + _tail_tokens(text)
+
+
+@lru_cache(maxsize=4096)
+def _head_tokens(instruction: str) -> int:
+    return PER_CHAT + PER_MESSAGE + count(f"Instruction: {instruction}\n\n")
+
+
+@lru_cache(maxsize=65_536)
+def _tail_tokens(text: str) -> int:
+    return count(f"Input: {text}\nOutput:")
 
 
 def shown(rows: tuple[Row, ...]) -> str:

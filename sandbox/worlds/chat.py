@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from sandbox.budget import FREE, Cost
 from sandbox.chat import ChatAnswer, ChatCall, ChatModel, Messages
-from sandbox.dataset import Dataset, prompt
+from sandbox.dataset import Dataset, prompt, prompt_tokens
 from sandbox.errors import AnswerFailed, ProtocolError
 from sandbox.protocol import Complete, Completion, Evaluate, Observation, Request, RowCall, RowResult
 from sandbox.tokens import count_messages
@@ -87,14 +87,16 @@ class Rows:
     def call_of(self, request: Request[Any]) -> ChatCall:
         """What is said to the model for a `RowCall` or a `Complete`."""
         asking = self.asking
+        messages: Messages
         if isinstance(request, RowCall):
-            return ChatCall(
-                prompt(request.candidate, self.dataset.dev[request.row].input), asking.model, 1,
-                asking.temperature, 1.0, asking.max_tokens, (), self.seed,
-            )  # fmt: skip
+            messages = prompt(request.candidate, self.dataset.dev[request.row].input)
+            return build(
+                ChatCall,
+                (messages, asking.model, 1, asking.temperature, 1.0, asking.max_tokens, (), self.seed),
+            )
         if isinstance(request, Complete):
             asked = request.prompt
-            messages: Messages = (("user", asked),) if isinstance(asked, str) else asked
+            messages = (("user", asked),) if isinstance(asked, str) else asked
             return ChatCall(
                 messages, asking.model, request.n, request.temperature, 1.0, request.max_tokens,
                 request.stop, self.seed,
@@ -139,7 +141,7 @@ class Rows:
             cached = row not in fresh
             text, score = known[candidate, row][1:] if cached else fresh[row]
             asked = dev[row]
-            results.append(RowResult(row, score, cached, asked.input, text, asked.answers[0]))
+            results.append(build(RowResult, (row, score, cached, asked.input, text, asked.answers[0])))
         return Observation(fmean([result.score for result in results]), tuple(results))
 
     @staticmethod
@@ -176,17 +178,16 @@ class ChatWorld(Rows):
         self._usd = tariff.usd
         self._attempts = billed_attempts
         self._costs: dict[tuple[int, int, int, int], Cost] = {}
-        self._sizes: dict[Request[Any], int] = {}
+        self._longest = asking.max_tokens
 
     def quote(self, request: Request[Any]) -> Cost:
         """See `sandbox.session.World`."""
+        if isinstance(request, RowCall):
+            return self._cost(self._prompt_tokens(request), self._longest, 1, 0, self._attempts)
         if isinstance(request, Evaluate):
             return _EVALUATION
-        prompt_tokens = self._prompt_tokens(request)
-        rows, texts = (
-            (1, 0) if isinstance(request, RowCall) else (0, request.n if isinstance(request, Complete) else 0)
-        )
-        return self._cost(prompt_tokens, self._bound(request), rows, texts, self._attempts)
+        texts = request.n if isinstance(request, Complete) else 0
+        return self._cost(self._prompt_tokens(request), self._bound(request), 0, texts, self._attempts)
 
     def tokens(self, request: Request[Any]) -> int:
         """See `sandbox.session.World`: prompt and reserved completion, as providers count them."""
@@ -197,47 +198,45 @@ class ChatWorld(Rows):
         request, desk = ticket.request, self._desk
         call = self.call_of(request)
         answer = self.model.answer(call, ticket.repeat)
-        prompt_tokens, completion_tokens = answer.prompt_tokens, answer.completion_tokens
-        rows, texts = (1, 0) if isinstance(request, RowCall) else (0, call.n)
+        read, written = answer.prompt_tokens, answer.completion_tokens
+        luck = luck_of(call, ticket.repeat)
         if desk.reliable:
-            nanoseconds = desk.nanoseconds(luck_of(call, ticket.repeat), prompt_tokens, completion_tokens)
+            nanoseconds = desk.nanoseconds(luck, read, written)
         else:
-            attempt = desk.attempt(
-                luck_of(call, ticket.repeat), ticket.attempt, prompt_tokens, completion_tokens, now
-            )
+            attempt = desk.attempt(luck, ticket.attempt, read, written, now)
             if attempt.fault is not None:
-                charge = self._cost(prompt_tokens, completion_tokens, 0, 0, 1) if attempt.billed else FREE
+                charge = self._cost(read, written, 0, 0, 1) if attempt.billed else FREE
                 failure = AnswerFailed(attempt.fault, f"attempt {ticket.attempt + 1}")
                 return Reply(failure, charge, attempt.nanoseconds, None, attempt.retry_after)
             nanoseconds = attempt.nanoseconds
-        charge = self._cost(prompt_tokens, completion_tokens, rows, texts, 1)
+        if isinstance(request, RowCall):
+            return build(Reply, (answer, self._cost(read, written, 1, 0, 1), nanoseconds, None, None))
+        charge = self._cost(read, written, 0, call.n, 1)
         return build(Reply, (self.to_agent(request, answer), charge, nanoseconds, None, None))
 
     def _bound(self, request: Request[Any]) -> int:
         if isinstance(request, RowCall):
-            return self.asking.max_tokens
+            return self._longest
         return self.model.most_completion_tokens(self.call_of(request))
 
     def _prompt_tokens(self, request: Request[Any]) -> int:
-        found = self._sizes.get(request)
-        if found is None:
-            if len(self._sizes) > 10_000:
-                self._sizes.clear()
-            found = self._sizes[request] = count_messages(self.call_of(request).messages)
-        return found
+        if isinstance(request, RowCall):
+            return prompt_tokens(request.candidate, self.dataset.dev[request.row].input)
+        return count_messages(self.call_of(request).messages)
 
     def _cost(self, prompt_tokens: int, completion_tokens: int, rows: int, texts: int, times: int) -> Cost:
         """The same object each time: the ledger recognises it."""
         size = (prompt_tokens, completion_tokens, rows + 2 * texts, times)
         found = self._costs.get(size)
-        if found is None:
-            if len(self._costs) > 10_000:
-                self._costs.clear()
-            usd = self._usd(prompt_tokens, completion_tokens)
-            found = self._costs[size] = Cost(
-                rows=rows, completions=texts, prompt_tokens=times * prompt_tokens,
-                completion_tokens=times * completion_tokens, usd=times * usd,
-            )  # fmt: skip
+        if found is not None:
+            return found
+        if len(self._costs) > 10_000:
+            self._costs.clear()
+        usd = self._usd(prompt_tokens, completion_tokens)
+        found = self._costs[size] = Cost(
+            rows=rows, completions=texts, prompt_tokens=times * prompt_tokens,
+            completion_tokens=times * completion_tokens, usd=times * usd,
+        )  # fmt: skip
         return found
 
 
