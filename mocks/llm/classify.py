@@ -14,16 +14,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import shake_128
+from hashlib import blake2b, shake_128
 from struct import unpack
 from typing import Any
 
-from mocks.llm.labelling.label_list import labels_in
+from mocks.llm.label_list import labels_in
 from mocks.llm.labelling.rules import Rule, read_rules
 from mocks.llm.labelling.stems import seen, words
 from mocks.llm.labelling.weights import add_loose, learn, of_names
 from sandbox import tokens
-from sandbox.streams import Uniforms
+from sandbox.streams import Uniforms, normal_quantile
 
 SHARPNESS = 2.5
 """Logits a unit of score, at temperature 1."""
@@ -45,7 +45,8 @@ class Traits:
     """Chance that a text is as easy or hard for it as for everybody."""
     chatter: float
     """Share of answers that are not the bare label where nobody asked for it."""
-    acuity: float
+    ruggedness: float
+    """Standard deviation of what the wording of a prompt adds to following, as a share."""
 
     @classmethod
     def of(cls, persona: Any) -> Traits:
@@ -60,7 +61,7 @@ class Traits:
             min(0.995, max(0.02, float(following))),
             float(getattr(persona, "likeness", 0.7)),
             min(0.9, max(1e-4, 2 * talk)),
-            float(getattr(persona, "acuity", 1.0)),
+            float(getattr(persona, "ruggedness", 0.07)),
         )
 
 
@@ -85,6 +86,8 @@ class Understanding:
     """How much the length and the number of rules take from following, in logits."""
     bare: float
     """Factor on the urge to talk."""
+    wording: bytes
+    """Stands for how the prompt is put."""
 
 
 def outcomes(
@@ -118,7 +121,10 @@ def _cached_traits(persona: Any) -> Traits:
 
 
 def evidence(known: Understanding, query: str, following: float) -> list[float]:
-    """The evidence for each label that a text gives under a prompt, before luck."""
+    """The evidence for each label that a text gives under a prompt, before luck.
+
+    `following` is the logit of applying one plain rule in a short prompt.
+    """
     text = seen(query)
     total = list(known.base)
     get, first = known.words.get, known.first.get
@@ -139,8 +145,21 @@ def evidence(known: Understanding, query: str, following: float) -> list[float]:
 def _scores(known: Understanding, query: str, traits: Traits) -> list[float]:
     count = len(known.labels)
     luck = _luck(query, known.labels, traits.name, traits.likeness)
-    total = evidence(known, query, traits.following)
+    total = evidence(known, query, _following(known.wording, traits))
     return [total[i] + luck[i] for i in range(count)]
+
+
+_WORDING = Uniforms(0, "mock classifier", "wording", count=2)
+
+
+@lru_cache(maxsize=4096)
+def _following(wording: bytes, traits: Traits) -> float:
+    """The logit of applying one rule in a short prompt, for this persona and this wording."""
+    owners = (b"", traits.name.encode())
+    shared, own = [normal_quantile(_WORDING.pair(owner + b"\0" + wording)[0]) for owner in owners]
+    taste = math.sqrt(traits.likeness) * shared + math.sqrt(1 - traits.likeness) * own
+    share = traits.following * (1 - traits.following)
+    return math.log(traits.following / (1 - traits.following)) + traits.ruggedness * taste / max(0.1, share)
 
 
 def _judge(known: Understanding, places: list[int], line: str, total: list[float], following: float) -> None:
@@ -152,7 +171,7 @@ def _judge(known: Understanding, places: list[int], line: str, total: list[float
         and not any(cue in line for cue in known.rules[place].none_of)
     ]
     count = len(total)
-    weight = math.log(following / (1 - following)) - known.load + math.log(max(1, count - 1))
+    weight = following - known.load + math.log(max(1, count - 1))
     against = {known.rules[place].label for place in fired if known.rules[place].against}
     for label in against:
         total[label] -= max(0.0, weight)
@@ -165,7 +184,7 @@ def _judge(known: Understanding, places: list[int], line: str, total: list[float
         total[known.default] += weight
     else:
         for label in silent:
-            total[label] -= _RULED_OUT * following
+            total[label] -= _RULED_OUT
 
 
 def _winners(known: Understanding, fired: list[int]) -> set[int]:
@@ -253,7 +272,7 @@ def understand(
         head = rule.all_of[0].split()[0] if rule.all_of else ""
         first[head] = (*first.get(head, ()), place)
     length = tokens.count(instruction) + sum([tokens.count(text) + 4 for text, _ in demos])
-    load = 0.3 * math.log2(1 + length / 500) + 0.1 * math.log2(1 + len(rules) / 10)
+    load = 0.2 * math.log2(1 + length / 1000) + 0.05 * math.log2(1 + len(rules) / 10)
     return Understanding(
         named,
         rules,
@@ -266,6 +285,7 @@ def understand(
         tuple(base),
         load,
         (_FORMAT_ASKED if _label_only(instruction) else 1.0) * (0.3 if len(shown) >= 2 else 1.0),
+        blake2b(instruction.encode("utf-8", "surrogatepass"), digest_size=8).digest(),
     )
 
 
@@ -285,15 +305,20 @@ def _demos(demos: tuple[tuple[str, str], ...], at: dict[str, int]) -> tuple[list
     told: list[str] = []
     for text, answer in demos:
         place = at.get(answer.strip().strip(".\"'`*").lower())
-        if (
-            place is None
-            or len(words(text)) <= 3
-            or (len(words(text)) <= 12 and ("together" in text or "both" in text))
-        ):
+        if place is None or _cues_only(text):
             told.append(f"{text} -> {answer}")
         else:
             shown.append((text, place))
     return shown, told
+
+
+_BETWEEN = re.compile(r"[,;/|]|\b(?:or|and|together with|both)\b")
+
+
+def _cues_only(text: str) -> bool:
+    """Whether an example's text looks like a list of cues rather than like a text."""
+    items = [item for item in _BETWEEN.split(text) if item.strip()]
+    return not text.rstrip().endswith((".", "!", "?")) and all(len(words(item)) <= 3 for item in items)
 
 
 def _closed(above: set[tuple[int, int]], count: int) -> set[tuple[int, int]]:
@@ -314,12 +339,12 @@ def _closed(above: set[tuple[int, int]], count: int) -> set[tuple[int, int]]:
 
 
 _ONLY = re.compile(
-    r"\b(?:label|one|word|category|class)s? (?:only|alone)\b|\b(?:only|just|exactly|single|simply|nothing but)"
-    r"(?: \w+){0,5}? (?:label|category|class|word|letter|name)\b|\bnothing (?:else|more)\b|"
-    r"\b(?:no|without|any) (?:any )?(?:other|extra|further|additional|more) (?:\w+)|"
+    r"\b(?:label|one|word|category|class)s? (?:only|alone)\b|\bnothing (?:else|more)\b|"
+    r"\b(?:only|just|exactly|single|simply|nothing but)(?: \w+){0,5}? (?:label|category|class|word|name)\b|"
+    r"\b(?:no|without|any) (?:any )?(?:other|extra|further|additional|more) \w+|"
     r"\b(?:no|without|do not|don't|never)(?: \w+){0,2} (?:expla\w+|prefix|comment\w*|punctuation|reason\w*)|"
-    r"\b(?:do not|don't) add\b|\b(?:only (?:answer|output|respond|reply|return|write)|"
-    r"(?:answer|output|respond|reply|return|write) only)\b",
+    r"\b(?:do not|don't) add\b|\bonly (?:answer|output|respond|reply|return|write)\b|"
+    r"\b(?:answer|output|respond|reply|return|write) only\b",
     re.IGNORECASE,
 )
 

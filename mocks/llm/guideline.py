@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mocks.llm.labelling.stems import content, stem, words
+from mocks.llm.labelling.stems import content, stem, telling, words
 from sandbox import tokens
 from sandbox.streams import Uniforms
 
 _MOST_CUES = 8
 """Cues a label that a guideline names at most."""
+_LEAST = 0.6
+"""Standard deviations beyond chance from which a word is taken for a cue."""
 _LUCK = Uniforms(0, "mock guideline", count=2)
 _OPENINGS = (
     "Decide which label fits the text by the words that it uses.",
@@ -82,16 +84,18 @@ def associations(shown: Sequence[tuple[str, str]], labels: Sequence[str]) -> lis
     held = Counter([label for _, label in shown])
     usual = {label: (held[label] + 1) / (len(shown) + len(labels)) for label in labels}
     together: dict[str, Counter[str]] = {}
+    salience: dict[str, float] = {}
     for text, label in shown:
-        for word in dict.fromkeys(content(text)):
+        for word, catching in telling(text):
             together.setdefault(word, Counter())[label] += 1
+            salience[word] = catching
     found = []
     for word, by_label in together.items():
         often = by_label.total()
         label, hits = min(by_label.items(), key=lambda pair: (-pair[1], pair[0]))
         expected = often * usual[label]
-        strength = (hits - expected) / math.sqrt(expected * (1 - usual[label]) + 0.3)
-        if hits > 0.6 * often and strength > 0.8:
+        strength = salience[word] * (hits - expected) / math.sqrt(expected * (1 - usual[label]) + 0.3)
+        if hits > 0.6 * often and strength > _LEAST:
             found.append(Cue(word, label, strength))
     return sorted(found, key=lambda cue: (-cue.strength, cue.word))
 

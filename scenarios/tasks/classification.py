@@ -26,6 +26,8 @@ LABEL_SHARES = ((27, 2, 2), (17, 3, 3), (28, 4, 10), (12, 11, 50), (11, 51, 503)
 TOKEN_QUANTILES = ((0.0, 13), (0.1, 26), (0.25, 43), (0.5, 109), (0.75, 269), (0.9, 841), (1.0, 4028))
 """Tokens an example, over the same datasets."""
 _ATTEMPTS = 200
+_SPREAD = 0.3
+"""Standard deviation of the logarithm of a text's length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,18 @@ def problem(
     """The classification task of `seed`, with its rules.
 
     Args:
-        seed: one task each; splits of other sizes are of the same task.
-        train, dev, test: rows of the splits; no text is in two of them, or twice in one.
-        most_labels, most_tokens: caps on what is drawn from the published quantiles.
-        labels, length: number of labels (2 to 503) and mean tokens a text, where not drawn.
+        seed: one task each; its rules stay the same with other sizes of the splits.
+        train: rows to learn from; no text is in two splits, or twice in one.
+        dev: rows of an evaluation.
+        test: rows for the referee.
+        most_labels: cap on the number of labels drawn from the published quantiles.
+        most_tokens: cap on the mean tokens a text, likewise.
+        labels: number of labels, 2 to 503, where not drawn.
+        length: mean tokens a text, 8 to 5000, where not drawn.
         noise: share of wrong labels; drawn from 2 to 20 % where None.
         opaque: probability that label names mean nothing.
         natural: share of a label's cues that its name suggests; drawn from 0 to 60 % where None.
-        cues: keywords a label; drawn from 2 to 6 where None.
+        cues: keywords a label; drawn from 1 to 4 where None.
         imbalance: concentration of the Dirichlet distribution of labels (large: balanced); drawn where None.
 
     Raises:
@@ -84,7 +90,7 @@ def problem(
     eta = 0.02 + 0.18 * drawn[2] if noise is None else noise
     alpha = math.exp(0.7 + 2.0 * drawn[3]) if imbalance is None else imbalance
     share = 0.6 * drawn[4] if natural is None else natural
-    each = int(2 + 5 * drawn[5]) if cues is None else int(cues)
+    each = int(1 + 4 * drawn[5]) if cues is None else int(cues)
     _check(count, mean_tokens, eta, alpha, each)
     topic = TOPICS[int(rng.integers(len(TOPICS)))]
     meaningless = bool(drawn[6] < opaque)
@@ -139,7 +145,8 @@ def _plain_labels(topic: Topic, count: int, rng: np.random.Generator) -> list[st
     base = [str(name) for name in rng.permutation(list(topic.labels))]
     if count <= len(base):
         return base[:count]
-    finer = [f"{name} {qualifier}" for qualifier in rng.permutation(texts.QUALIFIERS) for name in base]
+    finer = [f"{name} {qualifier}" for name in base for qualifier in texts.QUALIFIERS]
+    finer = [finer[place] for place in rng.permutation(len(finer))]
     while len(finer) < count:  # a topic of two labels has few finer ones
         finer += [f"{name} {len(finer) // len(base)}" for name in base]
     return finer[:count]
@@ -201,15 +208,15 @@ def _neutral_cues(rng: np.random.Generator, known: set[str]) -> Iterator[str]:
     """Nouns first, then adjective and noun; no cue is part of another."""
     nouns = [str(noun) for noun in rng.permutation(texts.NOUNS) if noun not in known]
     half = len(nouns) // 2
-    singles = nouns[:half]
-    phrases = [f"{adjective} {noun}" for adjective in texts.ADJECTIVES for noun in nouns[half:]]
-    mixed = [str(cue) for cue in rng.permutation(phrases)]
+    singles, others = nouns[:half], nouns[half:]
+    many = len(texts.ADJECTIVES) * len(others)
     # single words and phrases take turns while there are words
-    for place, phrase in enumerate(mixed):
-        if place < len(singles):
+    for place, number in enumerate(rng.permutation(many).tolist()):
+        if place < half:
             yield singles[place]
-        if place % 2 or place >= len(singles):
-            yield phrase
+        if place % 2 or place >= half:
+            adjective, noun = divmod(number, len(others))
+            yield f"{texts.ADJECTIVES[adjective]} {others[noun]}"
 
 
 class _Writer:
@@ -254,12 +261,12 @@ class _Writer:
         rng, rules = self.rng, self.rules
         label = rules.labels[int(rng.choice(len(rules.labels), p=self.weights))]
         sentence = self.telling(label)
-        wanted = self.mean * math.exp(0.3 * rng.standard_normal())
+        wanted = self.mean * math.exp(_SPREAD * rng.standard_normal() - _SPREAD**2 / 2)
         fillers: list[str] = []
         length = tokens.count(sentence) if sentence else 0
-        while length < wanted or not (sentence or fillers):
-            more = texts.filler(self.manner, rng)
+        for more in texts.fillers(self.manner, rng):
             size = tokens.count(more)
+            # stop where another sentence would miss the wanted length by more than it is missed now
             if length and length + size - wanted > wanted - length:
                 break
             fillers.append(more)
@@ -279,7 +286,7 @@ class _Writer:
             pairs = self.pairs[label]
             return texts.said_both(*pairs[int(rng.integers(len(pairs)))], rng)
         cues = self.rules.cues_of(label)
-        cue = cues[int(rng.integers(len(cues)))]
+        cue = cues[int((len(cues) + 1) ** rng.random()) - 1]  # some cues are common, some rare
         if self.below[label] and kind > 0.85:
             lower = self.below[label]
             return texts.said_both(cue, lower[int(rng.integers(len(lower)))], rng)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -51,30 +51,42 @@ PAIRED = (
 
 _FILLERS = {
     "ticket": (
-        "I have been with you for {n} years.", "I called {day} and waited {span}.",
-        "Your colleague {who} was {mood} on the phone.", "I tried this {n} times {day}.",
-        "This is the {nth} time that I write.", "I hope that you can help {span} from now.",
+        "I have been with you for {n} years.", "I called {past} and waited {span}.",
+        "Your colleague {who} was {mood} on the phone.", "I tried this {n} times.",
+        "This is the {nth} time that I write.", "I hope that you can help.",
         "The website told me to contact you.", "I am {mood} and would welcome an answer.",
         "My number has not changed.", "Kind regards, {who}.", "Hello, my name is {who}.",
         "I looked through the help pages and found nothing.", "{who} in your team asked me to wait {span}.",
-        "It worked well until {day}.", "Please answer by {day}.", "Thank you.", "It is urgent.",
+        "It worked well until then.", "Please answer {ahead}.", "Thank you.", "It is urgent.",
         "I can send more details if you need them.", "We are a household of {n}.",
+        "{past}, nobody answered.", "I wrote to {who} {past}.", "It took {span} to get through.",
+        "My neighbour {who} has the same trouble.", "I am at home {ahead}.", "Could somebody call me back?",
+        "I do not want to wait {span} again.", "Until now I was always content.",
+        "Perhaps {who} remembers me.", "The form on your site did not accept my words.",
+        "I would be {mood} if this ended soon.", "Please tell me what to do next.", "I have kept all papers.",
     ),
     "review": (
-        "I went there {day} with {who}.", "We were {mood} by the end.", "It took {span}.",
+        "I went there {past} with {who}.", "We were {mood} by the end.", "It took {span}.",
         "{who} liked it more than I did.", "I would give it {n} out of ten.",
-        "This was my {nth} try.", "Others have said the same before me.", "I had read about it {day}.",
-        "We had {n} friends with us.", "Somehow I felt {mood}.", "It is hard to say more.",
-        "I am not easy to please.", "Perhaps I will come back {day}.", "That is all I can say.",
-        "{who} had told me about it.", "Make of it what you will.", "My expectations were {mood} ones.",
-        "It has been on my list for {span}.", "Judge for yourself.",
+        "This was my {nth} try.", "Others have said the same before me.", "I had read about it {past}.",
+        "There were {n} of us.", "Somehow I felt {mood}.", "It is hard to say more.",
+        "I am not easy to please.", "Perhaps I will come back {ahead}.", "That is all I can say.",
+        "{who} had told me about it.", "Make of it what you will.", "My hopes were neither high nor low.",
+        "It has been on my list for {span}.", "Judge for yourself.", "I asked {who}, who agreed.",
+        "After {span} I knew enough.", "You may see it another way.", "I wrote this {past}.",
+        "{who} and {who} came along.", "We talked about it for {span}.", 
+        "It was the {nth} of its kind for me.", "Some will be {mood} about it.", "I took notes.", "There is more to tell.", "So much for my opinion.",
+        "I am {mood} to hear what others think.", "We did not stay long.",
     ),
     "message": (
-        "Hi {who}!", "See you {day}.", "I am {mood} right now.", "Call me in {span}.", "Ok?",
-        "{who} says hello.", "We are {n} people.", "I have told you {n} times.", "Talk to you {day}.",
-        "Are you there?", "No hurry, {day} is fine.", "I will be back in {span}.", "So it goes.",
+        "Hi {who}!", "See you {ahead}.", "I am {mood} right now.", "Call me in {span}.", "Ok?",
+        "{who} says hello.", "We are {n} people.", "I have told you {n} times.", "Talk to you {ahead}.",
+        "Are you there?", "No hurry, {ahead} is fine.", "I will be back in {span}.", "So it goes.",
         "Sorry for the late reply.", "You know how {who} is.", "It has been {span}.", "I was {mood} all day.",
-        "This is my {nth} attempt to reach you.", "Write back soon.",
+        "This is my {nth} attempt to reach you.", "Write back soon.", "I met {who} {past}.", "Well...",
+        "{who} asked about you {past}.", "Give me {span}.", "Can we talk {ahead}?", "I was up late {past}.",
+        "Say hello to {who}.", "That was {span} ago.", "You would have been {mood}.", "Anyway.",
+        "Did {who} tell you?", "I had {n} coffees {past}.", "Let me know.",
     ),
     "abstract": (
         "The work extends over {span}.", "We follow {who} and others.", "{n} cases are compared.",
@@ -82,16 +94,22 @@ _FILLERS = {
         "Limits of the approach are named.", "Our findings agree with those of {who}.",
         "We discuss what follows.", "The setting is that of {who}.", "All steps are described in full.",
         "Open points are listed at the end.", "A total of {n} rounds took {span}.",
-        "Readers may find this {mood}.", "It is a first step.", "The results are summarised.",
-        "The discussion began {day}.", "We thank {who} for comments.", "Details are given below.",
-        "This differs from what was known.",
+        "It is a {nth} step.", "The results are summarised.", "The discussion began {past}.",
+        "We thank {who} for comments.", "Details are given below.", "This differs from what was known.",
+        "{who} and {who} disagree on this.", "Little has been written about it.", "{n} readers were asked.",
+        "The {nth} author is {who}.", "We stay {mood} in what we claim.", "Each round lasted {span}.",
+        "The reasons are laid out.", "It was begun {past}.", "A longer version exists.",
+        "The approach of {who} is extended.", "None of this was planned.", "The order of the parts is free.",
+        "We compare with {n} earlier accounts.", "A summary closes the text.",
     ),
 }  # fmt: skip
 _SLOTS: dict[str, Sequence[str]] = {
     "n": _all("two three four five six seven eight nine ten eleven twelve twenty thirty"),
     "nth": _all("second third fourth fifth sixth seventh last first"),
-    "day": ["yesterday", "on Monday", "on Tuesday", "on Friday", "last week", "in May", "in autumn",
-            "at noon", "this morning", "on Sunday evening", "two days ago", "after lunchtime"],
+    "past": ["yesterday", "on Monday", "on Tuesday", "on Friday", "last week", "in May", "last autumn",
+             "this morning", "last Sunday", "two days ago", "a month ago", "in spring"],
+    "ahead": ["tomorrow", "on Monday", "on Thursday", "next week", "in June", "in the evening", "at noon",
+              "next Sunday", "in two days", "after lunchtime", "in a month"],
     "span": ["an hour", "ten minutes", "three weeks", "a whole day", "half a year", "two months", "ages",
              "a short while", "forty minutes", "a season"],
     "who": ["Ana", "Bogdan", "Chen", "Dalia", "Emre", "Farah", "Goran", "Hana", "Ivo", "Jun", "Kofi", "Lena",
@@ -103,14 +121,16 @@ _SLOTS: dict[str, Sequence[str]] = {
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
-def filler(manner: str, rng: np.random.Generator) -> str:
-    """A sentence that says nothing about the label."""
-    return _filled(_pick(_FILLERS[manner], rng), rng)
+def fillers(manner: str, rng: np.random.Generator) -> Iterator[str]:
+    """Sentences that say nothing about the label, without end; none comes back before all were said."""
+    while True:
+        for place in rng.permutation(len(_FILLERS[manner])):
+            yield _capital(_filled(_FILLERS[manner][place], rng))
 
 
 def said(manner: str, cue: str, rng: np.random.Generator) -> str:
     """A sentence with a cue."""
-    return _pick(SAID[manner], rng).format(cue=cue)
+    return _capital(_pick(SAID[manner], rng).format(cue=cue))
 
 
 def said_both(first: str, second: str, rng: np.random.Generator) -> str:
@@ -121,6 +141,10 @@ def said_both(first: str, second: str, rng: np.random.Generator) -> str:
 
 def _filled(template: str, rng: np.random.Generator) -> str:
     return _SLOT.sub(lambda match: _pick(_SLOTS[match[1]], rng), template)
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _pick(items: Sequence[str], rng: np.random.Generator) -> str:

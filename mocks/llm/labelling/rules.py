@@ -49,7 +49,7 @@ class Guide:
         return bool(self.rules or self.loose or self.default is not None or self.examples)
 
 
-_LONG_EXAMPLE = 5
+_LONG_EXAMPLE = 4
 """Words from which a quoted text is a worked example and not a cue."""
 
 
@@ -74,8 +74,13 @@ class Names:
             rf"(?:^|(?<=\W))(?P<verb>{turns.ANSWER}){turns.GLUE}\s*{name}", re.IGNORECASE
         )
         self.start = re.compile(
-            rf"^{turns.QUOTES}(?:(?:label|category|class)\s+)?{name}\s*(?:\([^)]*\)\s*)?{turns.QUOTES}"
+            rf"^{turns.QUOTES}(?:(?:label|category|class)[:\s]+)?{name}\s*(?:\([^)]*\)\s*)?{turns.QUOTES}"
             rf"(?P<then>{turns.OPENS})",
+            re.IGNORECASE,
+        )
+        self.parts = re.compile(
+            rf"(?:[\])}}]\s*)?(?:[,;]\s+(?:and |or |but )?|\s+and )(?=(?:use |choose |answer |label |class )?"
+            rf"{turns.QUOTES}(?:{one}){turns.QUOTES}\s*(?:\(|:|=|->|→|for\b|if\b|when\b|is for\b))",
             re.IGNORECASE,
         )
         self.over = re.compile(
@@ -128,13 +133,13 @@ def read_rules(text: str, labels: tuple[str, ...]) -> Guide:
         if line.lstrip().startswith("#"):
             section = None
         here = section
-        for clause in _clauses(bare):
+        for clause in _clauses(bare, names):
             found = _clause(clause, names, guide, here)
             here = found if found is not None else here
     return guide
 
 
-def _clauses(line: str) -> Iterator[str]:
+def _clauses(line: str, names: Names) -> Iterator[str]:
     """Sentences and parts of sentences; a quotation is never cut."""
     held: list[str] = []
 
@@ -142,9 +147,25 @@ def _clauses(line: str) -> Iterator[str]:
         held.append(match.group())
         return f"\x00{len(held) - 1}\x01"
 
-    for part in turns.CLAUSES.split(turns.QUOTED.sub(hide, line)):
-        if part and part.strip():
-            yield re.sub("\x00(\\d+)\x01", lambda match: held[int(match[1])], part).strip()
+    for sentence in turns.CLAUSES.split(turns.QUOTED.sub(hide, line)):
+        whole = _HIDDEN.sub(lambda match: held[int(match[1])], sentence or "")
+        for part in names.parts.split(whole):
+            yield from _answers(part.strip(), names)
+
+
+_HIDDEN = re.compile("\x00(\\d+)\x01")
+
+
+def _answers(clause: str, names: Names) -> Iterator[str]:
+    """Cut a clause with several answers behind each, where something is said between them."""
+    found = [] if names.start.match(clause) else list(names.answer.finditer(clause))
+    done = 0
+    for one, two in pairwise(found):
+        if one["label"] != two["label"] and content(clause[one.end() : two.start()]):
+            yield clause[done : one.end()]
+            done = one.end()
+    if clause[done:]:
+        yield clause[done:]
 
 
 def _clause(clause: str, names: Names, guide: Guide, here: int | None) -> int | None:
@@ -231,7 +252,9 @@ def _cues(rest: str, label: int, guide: Guide, clause: str) -> None:
             if negative and not against:
                 continue
             guide.rules.append(Rule((_cue(item),), label, against=against))
-        else:
+            if len(content(item)) == 1:
+                continue
+        if not against:
             for word in content(item):
                 guide.loose.setdefault(word, set()).add(label)
 
@@ -274,6 +297,11 @@ def _quoted_cues(rest: str, quoted: list[re.Match[str]], label: int, guide: Guid
             groups[-1].append(cue)
         else:
             groups.append([cue])
+    if len(groups) == len(texts):
+        beside = [turns.BESIDE.match(rest[quote.end() :]) for quote in quoted]
+        groups += [
+            [cue] for match in beside if match and content(match["cue"]) and (cue := _cue(match["cue"]))
+        ]
     for group in groups:
         guide.rules.append(Rule(tuple(group), label, tuple(barred), against))
 

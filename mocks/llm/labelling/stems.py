@@ -48,11 +48,38 @@ SCAFFOLD = _all(
     focuses focused topic topics subject subjects primarily mainly main clearly explicitly strong
     strongly things kind kinds type types way ways name names instance considered treat treated come
     comes count counts entry annotation annotate annotator first second third final task applicable
-    whole stands stand occurs noted author writer speaker person people someone user users user's
+    whole stands stand occurs noted instead definitely certainly author writer speaker person people someone user users user's
     author's
     """
 )
 """Words of instructions about labelling; unless quoted, they are no cues."""
+
+COMMON = _all(
+    """
+    able agree ago ask asked autumn away back bad big bit bring busy call called came change come day
+    days december evening expect eight eleven end enough far feel fifth find fine first five follow
+    forty found four fourth friday friend friends full give glad good great happy hard help hello here
+    hi high hope hour hours house idea january june july kind kindly know large last late later leave
+    left less let list little long lot made make man march may mean minute minutes monday month months
+    morning need never new next nice night nine ninth noon november now number october ok okay old one
+    open part past people person place plan point put quick quite read ready regards reply right round
+    said saturday saw say second see seem send september set seven seventh short show side sixth six
+    sixty small soon sorry spring start started state stay step still sunday summer sure take team tell
+    ten tenth thank thanks thing think third thirty thought three thursday time times today told
+    tomorrow tried try tuesday turn twelve twenty two twice use wait waited want way wednesday week
+    weeks well went winter woman wonder work working world write year years account accounts add answer
+    approach attempt attention below case cases careful colleague comment comments contact content
+    detail details differ discuss discussion easy expectations explain extend extends findings given
+    hear hearing household interest issue limits listed matter members mood more much names nobody note
+    notice noticed numbers others pages perhaps phone please points problem reader readers reason
+    remember report results role rounds setting since somehow something steps summarised talk total true
+    understand website welcome worked began begin took gave half reach hurry earlier season neighbour
+    trouble home notes author authors coffee form site papers opinion version met lasted begun hopes
+    closes extended yes yesterday young april august february going look looking happen happened keep
+    live move
+    """
+)
+"""Words so common that nobody takes them for a cue at first sight."""
 
 
 @lru_cache(maxsize=32_768)
@@ -117,3 +144,23 @@ def content(text: str) -> list[str]:
         for word in _WORD.findall(text)
         if (lower := word.lower()) not in FUNCTION and lower not in SCAFFOLD and len(word) > 1
     ]
+
+
+_PALE = 0.25
+"""How much common words and names catch the eye."""
+
+
+@lru_cache(maxsize=2048)
+def telling(text: str) -> tuple[tuple[str, float], ...]:
+    """Each stem that may be a cue once, with how much it catches the eye: 1, or less for common words.
+
+    A name within a sentence catches the eye less, too: it is about somebody and seldom about the matter.
+    """
+    found: dict[str, float] = {}
+    for match in _WORD.finditer(text):
+        word = match.group()
+        lower = word.lower()
+        if len(word) > 1 and lower not in FUNCTION and lower not in SCAFFOLD:
+            plain = lower in COMMON or (word[0].isupper() and text[max(0, match.start() - 2)] not in ".!?")
+            found.setdefault(stem(word), _PALE if plain else 1.0)
+    return tuple(found.items())

@@ -21,7 +21,7 @@ GLUE = (
 )
 """What may stand between the two."""
 OPENS = (
-    rf"(?:{ARROW}|,|$|when\b|if\b|means\b|is\b|are\b|covers?\b|includes?\b|for\b|refers?\b|"
+    rf"(?:{ARROW}|[(\[{{]|,|$|when\b|if\b|means\b|is\b|are\b|covers?\b|includes?\b|for\b|refers?\b|"
     r"indicates?\b|applies\b|whenever\b|stands? for\b|contains?\b|about\b|describes?\b|where\b)"
 )
 """What follows a label at the start of a line that is about it."""
@@ -38,7 +38,7 @@ DEFAULT = re.compile(
     r"anything else|everything else|all else|the rest|fall ?back|when in doubt|"
     r"if (?:in doubt|unsure|uncertain|not sure|unclear)|"
     r"(?:if|when|where) (?:none|nothing|no(?:ne)? (?:of|other|rule|cue|keyword|such|word|clear))|"
-    r"remaining|in the absence|no cues?|none of)\b",
+    r"remaining|in the absence|no cues?|none of|else(?! if))\b",
     re.IGNORECASE,
 )
 ORDER = re.compile(
@@ -96,4 +96,10 @@ CLAUSES = re.compile(
 )
 MARKER = re.compile(r"^[\s>]*(?:[-*•+#]+|\(?\d{1,3}[.)])?\s*")
 LIST_LINE = re.compile(r"\b(?:labels?|categories|classes|options|one of)\b[^:\n]*:", re.IGNORECASE)
-LIST_START = re.compile(rf"\s*{ARROW}")
+BESIDE = re.compile(
+    r"^\s*(?:,\s*(?:or |and )?|or |and )(?:an? |the )?(?P<cue>[^\W\d_][\w'-]*(?: [\w'-]+)?)"
+    r"\s*(?=,|\.|$|\bor\b)",
+    re.IGNORECASE,
+)
+"""A cue without quotes beside one that has them."""
+LIST_START = re.compile(rf"\s*(?:{ARROW}|[(\[{{])")
