@@ -44,10 +44,10 @@ def play_missing(
     Raises:
         StoreError: if the store cannot be written, or another process removed runs from it.
     """
-    with _alone(store.path) as alone:
+    with alone(store.path) as first:
         todo = missing(store, matches)
         played = _engine(engine)(
-            _fresh(store, todo if alone else todo[::-1]), min(jobs, len(todo)), run_limit
+            _fresh(store, todo if first else todo[::-1]), min(jobs, len(todo)), run_limit
         )
         with closing(played):
             for result in played:
@@ -76,7 +76,7 @@ def _fresh(store: Store, matches: Sequence[Match]) -> Iterator[Match]:
 
 
 @contextmanager
-def _alone(store: Path) -> Iterator[bool]:
+def alone(store: Path) -> Iterator[bool]:
     """Whether no other process is playing into this store."""
     try:
         import fcntl

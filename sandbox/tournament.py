@@ -132,18 +132,18 @@ def matches(
             )
     for problem in scenario.problems:
         _admit(scenario, problem, [made[spec] for spec in specs], budget)
-    codes = {spec: _hash([versions()["instruct-sandbox"], agent_digest(spec)]) for spec in specs}
+    codes = {spec: digest_of([versions()["instruct-sandbox"], agent_digest(spec)]) for spec in specs}
     tournament = [scenario.name, scenario.digest, budget.limits()]
     teams = []
     for group in [specs] if scenario.shared else [[spec] for spec in specs]:
         party = tuple(codes[spec] for spec in group)
-        heads = [_hash([tournament, party, place]) for place in range(len(group))]
+        heads = [digest_of([tournament, party, place]) for place in range(len(group))]
         teams.append((tuple(group), tuple(made[spec].name for spec in group), party, heads))
     found = []
     for seed in range(seeds):
         for problem in scenario.problems:
             for team, names, party, heads in teams:
-                keys = tuple([_hash([head, problem, seed]) for head in heads])
+                keys = tuple([digest_of([head, problem, seed]) for head in heads])
                 found.append(
                     Match(
                         source,
@@ -161,7 +161,8 @@ def matches(
     return found
 
 
-def _hash(facts: object) -> str:
+def digest_of(facts: object) -> str:
+    """A short name for facts that JSON can carry; equal facts share it."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:20]
 
 
@@ -214,7 +215,7 @@ def play(match: Match) -> list[Run]:
     finally:
         for session in sessions:
             session.close()
-    return [_judge(match, i, session, problem) for i, session in enumerate(sessions)]
+    return [judge(match, i, session, problem) for i, session in enumerate(sessions)]
 
 
 def seat(spec: str, name: str, problem: Problem, scenario: str, seed: int, budget: Budget) -> Session:
@@ -258,7 +259,7 @@ def _ordinary(error: BaseException) -> Exception:
     return RuntimeError(f"it raised {what}").with_traceback(error.__traceback__)
 
 
-def _judge(match: Match, place: int, session: Session, problem: Problem) -> Run:
+def judge(match: Match, place: int, session: Session, problem: Problem) -> Run:
     """The referee: noiseless truth of all that was recommended."""
     steps = tuple(
         Step(step.candidate, float(problem.truth(step.candidate)), step.at, step.spent)

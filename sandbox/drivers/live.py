@@ -160,7 +160,7 @@ class _Play:
             expiry = asyncio.get_running_loop().call_later(left + 0.001, self.call_off)
         self.service.plays.add(self)
         try:
-            self._carry(self.session.start(self.now()) if seat.open is None else seat.open)
+            self._carry(self.session.start(seat.used) if seat.open is None else seat.open)
             while self._waiting or self._away:
                 await asyncio.wait(self._waiting | self._away, return_when=asyncio.FIRST_COMPLETED)
         finally:
