@@ -59,9 +59,11 @@ _TERSE = re.compile(
     r"|\blower-?case\b|\bin quotes\b",
     re.I,
 )
+_NOT_TALKY = "".join(f"(?<!{word} )" for word in ("not", "n't", "no", "without", "never", "any"))
 _TALKY = re.compile(
-    r"(?<!not )(?<!n't )(?<!no )(?<!without )(?<!never )(?<!any )"
-    r"\b(?:explain|explanations?|step[- ]by[- ]step|reasoning|think|justif\w+|elaborate|in detail|detailed|discuss|describe|rationale|show your work)\b",
+    _NOT_TALKY
+    + r"\b(?:explain|explanations?|step[- ]by[- ]step|reasoning|think|justif\w+|elaborate|in detail|"
+    r"detailed|discuss|describe|rationale|show your work)\b",
     re.I,
 )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 _ABOUT = {
     "antonyms": ('The opposite of "{x}" is "{y}".', "An antonym for {x} would be {y}."),
     "synonyms": ('A synonym for "{x}" is {y}.', "Another word for {x}: {y}."),
@@ -56,8 +54,8 @@ def off(answer: str, luck: float) -> str:
 
 
 def _pick(templates: tuple[str, ...], luck: float) -> str:
-    """One of them for a Gumbel number."""
-    return templates[min(len(templates) - 1, int(math.exp(-math.exp(-luck)) * len(templates)))]
+    """One of them for a uniform number in (0, 1)."""
+    return templates[int(luck * len(templates))]
 
 
 def _filled(template: str, query: str, answer: str) -> str:

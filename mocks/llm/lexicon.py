@@ -14,7 +14,9 @@ _QUOTED_NOT = re.compile(r"[\"'\u201c\u2018]not[\"'\u201d\u2019]", re.I)
 _NOTWORD = "notword"
 _IDLE = "NONE"
 """The concept of phrases in which no word means what it usually does."""
-_SIGN = re.compile(r"\b([a-z]|\d+|first|second|number)\s*([-+\u2212*])\s*(?=(?:[a-z]|\d+|first|second|the)\b)", re.I)
+_SIGN = re.compile(
+    r"\b([a-z]|\d+|first|second|number)\s*([-+\u2212*])\s*(?=(?:[a-z]|\d+|first|second|the)\b)", re.I
+)
 _SIGNS = {"+": "plus", "*": "times"}
 _WORD = re.compile(r"[^\W_]")
 _STOPS = frozenset(".!?;:\n()")
@@ -30,7 +32,13 @@ _IRREGULAR = {
     "came": "come", "led": "lead", "brought": "bring", "told": "tell", "shown": "show", "ies": "y",
 }  # fmt: skip
 _FALSE_FORMS = frozenset(
-    (("reasoning", "reason"), ("others", "other"), ("words", "word"), ("ordering", "order"))
+    (
+        ("reasoning", "reason"),
+        ("kindly", "kind"),
+        ("others", "other"),
+        ("words", "word"),
+        ("ordering", "order"),
+    )
 )
 """Inflections that are words of their own."""
 

@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from mocks.llm import answering, classify, jobs
+from mocks.llm.answering import Outcomes
 from mocks.llm.persona import Persona, load, too_long
 from mocks.llm.reading import BARE, Reading, Wrap, labels, plain, read, wrapping
-from mocks.llm.sampling import Spread, draw, spread
+from mocks.llm.sampling import Spread, draw, merged, spread
 from mocks.llm.understanding import Memory, Understanding, perfect, understand
 from sandbox.chat import ChatAnswer, ChatCall, Messages
 from sandbox.dataset import Row, prompt
@@ -27,15 +28,13 @@ _REMEMBERED = 8_192
 _SURE = 0.5
 """A skill with this probability is surely meant."""
 
-Outcomes = list[tuple[str, float]]
-
 
 class Mind(NamedTuple):
     """What is made of everything in a prompt but the input."""
 
     reading: Reading
     """With an empty query."""
-    understanding: Understanding
+    stance: answering.Stance
     sorts: tuple[str, ...] | None
     """The labels to sort by, normalised; None where it is no classification."""
 
@@ -84,7 +83,7 @@ class MockModel:
     def understanding(self, instruction: str) -> Understanding:
         """What the persona makes of an instruction in the house's template."""
         head = prompt(instruction, "")[0][1].rpartition(_INPUT)[0]
-        return self._understood(_headed(head)).understanding
+        return self._understood(_headed(head)).stance.mind
 
     def expected(
         self,
@@ -112,8 +111,9 @@ class MockModel:
 
     def _scored(self, mind: Understanding, rows: Sequence[Row], metric: Metric) -> float:
         scores = []
+        view = answering.stance(mind, self.persona)
         for row in rows:
-            found = answering.outcomes(mind, row.input, self.persona, self._rows)
+            found = answering.outcomes(view, row.input, self._rows)
             call = ChatCall((), temperature=0.0)
             scores.append(metric(spread(found, call, self.persona.max_completion)[0][0], row.answers))
         return math.fsum(scores) / len(rows)
@@ -160,7 +160,7 @@ class MockModel:
     def _outcomes(self, messages: Messages) -> Outcomes:
         job = self._job(messages)
         if job is not None:
-            return list(job.outcomes(self.persona, self.memory))
+            return merged(job.outcomes(self.persona, self.memory))
         reading = read(messages)
         empty = Reading(reading.instruction, "", reading.demos, reading.labels, reading.wrap)
         return self._follow(self._understood(empty), reading.query)
@@ -174,31 +174,33 @@ class MockModel:
         sure = bool(mind.skills) and mind.skills[0][1] >= _SURE
         # Labels that only the examples suggest are none where a skill explains the examples.
         known = classify.understand(reading.instruction, () if sure else reading.demos, reading.labels)
-        return Mind(reading, mind, None if known is None else tuple(map(normalise, known.labels)))
+        sorts = None if known is None else tuple(map(normalise, known.labels))
+        return Mind(reading, answering.stance(mind, self.persona), sorts)
 
     def _follow(self, mind: Mind, query: str) -> Outcomes:
-        told, found = mind.reading, None
+        told = mind.reading
         if mind.sorts is not None and not self._answers_with(mind, query):
-            found = classify.outcomes(told.instruction, told.demos, query, told.labels, self.persona)
-        if found is None:
-            found = answering.outcomes(mind.understanding, query, self.persona, self._rows)
-        return found if told.wrap is BARE else _wrapped(found, told.wrap, self.persona)
+            labelled = classify.outcomes(told.instruction, told.demos, query, told.labels, self.persona)
+            if labelled is not None:
+                return _wrapped(merged(labelled), told.wrap, self.persona)
+        return _wrapped(answering.outcomes(mind.stance, query, self._rows), told.wrap, self.persona)
 
     def _answers_with(self, mind: Mind, query: str) -> bool:
         """Whether the skill that is surely meant answers with one of the labels, as sentiment does."""
-        skills = mind.understanding.skills
-        if not skills or skills[0][1] < _SURE:
+        shares = mind.stance.shares
+        if not shares or shares[0][1] < _SURE:
             return False
-        answer = self._rows.look(skills[0][0], query).answer
+        answer = self._rows.look(shares[0][0], query).answer
         return answer is not None and normalise(answer) in (mind.sorts or ())
 
 
 def _wrapped(found: Outcomes, wrap: Wrap, persona: Persona) -> Outcomes:
     """Answers in the form that the prompt demands; now and then the form is forgotten."""
-    best = max([logit for _, logit in found])
-    text = next(text for text, logit in found if logit == best)
+    if wrap is BARE:
+        return found
+    text, best = max(found, key=lambda pair: pair[1])
     slip = math.log(max(persona.sloppiness, 1e-6))
-    return [*[(wrap(answer), logit) for answer, logit in found], (text, best + slip)]
+    return merged([*[(wrap(answer), logit) for answer, logit in found], (text, best + slip)])
 
 
 @lru_cache(maxsize=1_024)

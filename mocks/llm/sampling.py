@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from operator import itemgetter
 
 from sandbox.chat import ChatAnswer, ChatCall, Choice, TokenChance
 from sandbox.streams import Uniforms
@@ -18,6 +19,7 @@ END = "<|end|>"
 """Stands among the likeliest tokens where the text might have ended instead."""
 
 _luck = Uniforms(0, "mock-llm", count=1).one
+_logit = itemgetter(1)
 
 Spread = list[tuple[str, str, float]]
 """(text, finish, probability), in the order in which the texts were first given."""
@@ -26,15 +28,17 @@ Spread = list[tuple[str, str, float]]
 def spread(outcomes: Sequence[tuple[str, float]], call: ChatCall, limit: int) -> Spread:
     """What one choice of an answer to `call` can be.
 
-    `outcomes` are (text, logit) pairs, the same text possibly several times; `limit` is how many
+    `outcomes` are (text, logit) pairs, each text once (see `merged`); `limit` is how many
     completion tokens a text may have.
     """
     if not call.temperature > 0:
-        best, _ = _argmax(outcomes)
+        best, _ = max(outcomes, key=_logit)
         return [(*_cut(best, call.stop, limit), 1.0)]
-    chances = _tempered(_merged(outcomes), call.temperature)
+    chances = _tempered(outcomes, call.temperature)
     if call.top_p < 1:
         chances = _nucleus(chances, call.top_p)
+    if not call.stop and max([len(text) for text, _ in chances]) <= limit:
+        return [(text, "stop", chance) for text, chance in chances]
     found: dict[tuple[str, str], float] = {}
     for text, chance in chances:
         piece = _cut(text, call.stop, limit)
@@ -67,13 +71,7 @@ def draw(
     return ChatAnswer(choices, prompt_tokens, sum([count(text) for text, _ in chosen]))
 
 
-def _argmax(outcomes: Iterable[tuple[str, float]]) -> tuple[str, float]:
-    """The likeliest text; the first of equals."""
-    merged = _merged(outcomes)
-    return max(merged, key=lambda pair: pair[1])
-
-
-def _merged(outcomes: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+def merged(outcomes: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
     """(text, logit) with each text once; logits of equal texts add up as probabilities do."""
     found: dict[str, float] = {}
     for text, logit in outcomes:
@@ -86,7 +84,7 @@ def _merged(outcomes: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
     return list(found.items())
 
 
-def _tempered(logits: list[tuple[str, float]], temperature: float) -> list[tuple[str, float]]:
+def _tempered(logits: Sequence[tuple[str, float]], temperature: float) -> list[tuple[str, float]]:
     top = max([logit for _, logit in logits])
     weights = [math.exp((logit - top) / temperature) for _, logit in logits]
     total = math.fsum(weights)
