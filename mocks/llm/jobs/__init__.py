@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from mocks.llm.jobs.induction import Memory
 from mocks.llm.jobs.recognition import Request, request
@@ -18,7 +19,7 @@ class Job:
 
     request: Request
     key: bytes
-    """The prompt, as bytes: what luck depends on beside the persona."""
+    """A digest of the prompt: what luck depends on beside the persona."""
 
     @property
     def kind(self) -> str:
@@ -39,4 +40,7 @@ class Job:
 def recognise(messages: Messages) -> Job | None:
     """The job that a chat asks for, or None where it wants an ordinary answer."""
     found = request(messages)
-    return None if found is None else Job(found, repr(tuple(messages)).encode("utf-8", "surrogatepass"))
+    if found is None:
+        return None
+    told = repr([(role, text) for role, text in messages]).encode("utf-8", "surrogatepass")
+    return Job(found, blake2b(told, digest_size=16).digest())

@@ -76,5 +76,5 @@ def _about(record: Record, luck: Luck) -> str:
             )
         )
     if record.wanted:
-        return f'For "{given}" the right answer is "{record.wanted[:80]}", which does not follow from the prompt.'
+        return f'For "{given}" "{record.wanted[:80]}" is right, which does not follow from the prompt.'
     return f'The prompt does not cover inputs such as "{given}".'

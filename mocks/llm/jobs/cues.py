@@ -11,10 +11,12 @@ from mocks.llm.writing.luck import Luck
 
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 _STOP = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have he her him his i if in into is it its me my "
-    "no not of on or our she so some such than that the their them then there these they this those to too us very was we were "
-    "what when which who will with would you your just also about after all any because before how more most only other out "
-    "over same up one two".split()
+    """
+    a an and are as at be been but by can could did do does for from had has have he her him his i if in
+    into is it its me my no not of on or our she so some such than that the their them then there these
+    they this those to too us very was we were what when which who will with would you your just also
+    about after all any because before how more most only other out over same up one two
+    """.split()  # noqa: SIM905
 )
 _LONG = 400
 """Words of an example that are counted."""
@@ -26,9 +28,9 @@ Cues = tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
 def repeating(outputs: Sequence[str]) -> bool:
     """Whether answers look like the labels of a classification: few, short, and some of them repeat."""
     kinds = {output.strip().lower() for output in outputs}
-    if not 1 < len(kinds):
+    if len(kinds) < 2:
         return False
-    short = all([len(kind.split()) <= 5 and len(kind) <= 40 for kind in kinds])
+    short = all(len(kind.split()) <= 5 and len(kind) <= 40 for kind in kinds)
     return short and len(kinds) <= max(2, math.ceil(0.7 * len(outputs))) and len(outputs) > len(kinds)
 
 

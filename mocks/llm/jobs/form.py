@@ -9,19 +9,25 @@ from dataclasses import dataclass
 
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10, "a dozen": 12, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
+    "ten": 10, "a dozen": 12, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, 
+    "fifty": 50,
 }  # fmt: skip
 _MOST = 64
 """Texts in one answer."""
-_PRODUCE = r"(?:generate|write|give|propose|create|produce|formulate|list|suggest|come up with|provide|offer|return|draft|devise)"
+_PRODUCE = (
+    r"(?:generate|write|give|propose|create|produce|formulate|list|suggest|come up with|provide|"
+    r"offer|return|draft|devise)"
+)
 _COUNT = re.compile(
     rf"\b{_PRODUCE}\b[^.\n:;]{{0,40}}?\b(\d{{1,3}}|{'|'.join(_NUMBERS)})\s+(?:[\w-]+\s+){{0,4}}?"
-    r"(?:instructions|prompts|variations|variants|reasons|versions|rewrites|candidates|paraphrases|critiques|texts|"
+    r"(?:instructions|prompts|variations|variants|reasons|versions|rewrites|candidates|paraphrases|"
+    r"critiques|texts|"
     r"alternatives|proposals|guidelines|suggestions|children|weaknesses)\b",
     re.IGNORECASE,
 )
 _ASKS = re.compile(
-    r"between|\b(?:in|as|with) <|wrap|bracket|within|inside|\btags?\b|\bstart|begin|enclos|surround|format|return|\bput\b|place|\bmark|follow",
+    r"between|\b(?:in|as|with) <|wrap|bracket|within|inside|\btags?\b|\bstart|begin|enclos|surround|"
+    r"format|return|\bput\b|place|\bmark|follow",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<(/?)([A-Za-z_][\w-]{0,30})>")
@@ -39,12 +45,15 @@ _FIELD = re.compile(r"\[\[ ## (\w+) ## \]\]")
 _ORDER_OF_FIELDS = re.compile(r"following order of fields: (.+)")
 _NUMBERED = re.compile(r"numbered|number them|as a list", re.IGNORECASE)
 _PREFIX = re.compile(
-    r"\b(?:begin|start)(?:s|ning|ing)?\s+(?:\w+\s+){0,3}?with\s+(?:the (?:phrase|words?)\s+)?[\"“']([A-Z][^\"”'\n]{3,60}?)[.,]?[\"”']",
+    r"\b(?:begin|start)(?:s|ning|ing)?\s+(?:\w+\s+){0,3}?with\s+(?:the (?:phrase|"
+    r"words?)\s+)?[\"“']([A-Z][^\"”'\n]{3,60}?)[.,]?[\"”']",
     re.IGNORECASE,
 )
 _OPENINGS = re.compile(
-    r"^(?:(?:you are an?|act as|imagine you are)\b[^.\n]*\.\s+)?(?:(?:you (?:are|will be) given|you (?:get|receive)|the input is)"
-    r"\b[^.\n]*\.\s+)?(?:please |kindly |(?:your|the) (?:task|job|goal) is to |i(?: want|'d like| would like) you to )?",
+    r"^(?:(?:you are an?|act as|imagine you are)\b[^.\n]*\.\s+)?(?:(?:you (?:are|will be) given|you "
+    r"(?:get|receive)|the input is)"
+    r"\b[^.\n]*\.\s+)?(?:please |kindly |(?:your|the) (?:task|job|goal) is to |i(?: want|'d like| would "
+    r"like) you to )?",
     re.IGNORECASE,
 )
 _OPEN_END = re.compile(r"\binstruction\s+(?:was|is)\s+to\W{0,4}$", re.IGNORECASE)

@@ -15,8 +15,28 @@ from sandbox.metrics import normalise
 Memory: TypeAlias = Mapping[str, Mapping[str, Sequence[str]]]
 """Skill -> input -> accepted answers: the facts of real data that a model knows."""
 
-_MATCH, _OVERLAP, _MISS, _ALIEN = 0.9, 0.35, 0.012, 0.002
-"""Likelihood of an output: as executed, much like it, another, or of the wrong shape."""
+_MATCH, _ALIKE, _OVERLAP, _MISS, _ALIEN = 0.9, 0.75, 0.35, 0.012, 0.002
+"""Likelihood of an output: as executed, but for its form, much like it, another, or of the wrong shape."""
+_GENERAL = math.log(0.3)
+"""Log odds of a skill that no published task asks for, before any example is seen."""
+_UNORDERED = ("taxonomy_animal", "orthography_starts_with")
+_PUBLISHED = frozenset(
+    (
+        *("active_to_passive", "antonyms", "auto_categorization", "auto_debugging", "cause_and_effect"),
+        *(
+            "common_concept",
+            "diff",
+            "first_word_letter",
+            "informal_to_formal",
+            "larger_animal",
+            "letters_list",
+        ),
+        *("negation", "num_to_verbal", "object_counting", "odd_one_out", "orthography_starts_with"),
+        *("periodic_elements", "rhymes", "second_word_letter", "sentence_similarity", "sentiment"),
+        *("singular_to_plural", "sum", "synonyms", "taxonomy_animal", "translation_en-de"),
+        *("translation_en-es", "translation_en-fr", "word_in_context", "word_sorting", "word_unscrambling"),
+    )
+)
 _NUMBER_WORD = re.compile(
     r"\b(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty)\b",
     re.IGNORECASE,
@@ -50,7 +70,7 @@ def explain(pairs: Sequence[tuple[str, str]], memory: Memory | None = None) -> E
     best = -math.inf
     for name in known():
         # Most skills are ruled out by the first examples, and need not be executed on the others.
-        total = 0.0
+        total = 0.0 if name in _PUBLISHED else _GENERAL
         for number, pair in enumerate(told, 1):
             total += math.log(_likelihood(name, pair, memory))
             if total < best - 14 and number >= 3:
@@ -89,10 +109,14 @@ def _likelihood(name: str, pair: _Pair, memory: Memory | None) -> float:
     best = _MISS if accepted else 2 * _MISS
     for answer in accepted:
         plain = normalise(answer)
-        if plain == pair.plain and (plain or answer.strip() == pair.wanted):
+        if answer.strip() == pair.wanted:
             return _MATCH
-        if _overlap(plain, pair.plain) >= 0.66:
-            best = _OVERLAP
+        if plain and (
+            plain == pair.plain or (name in _UNORDERED and set(plain.split()) == set(pair.plain.split()))
+        ):
+            best = _ALIKE
+        elif _overlap(plain, pair.plain) >= 0.66:
+            best = max(best, _OVERLAP)
     plausible = _PLAUSIBLE.get(name)
     if plausible is not None:
         best = max(best, plausible(pair))
@@ -134,7 +158,7 @@ def _one_word(pair: _Pair) -> bool:
 
 def _rhymes(pair: _Pair) -> float:
     same = _one_word(pair) and pair.given[-2:].lower() == pair.plain[-2:] and len(pair.plain) > 2
-    return 0.2 if same else _ALIEN
+    return 0.15 if same else _ALIEN
 
 
 def _synonyms(pair: _Pair) -> float:
@@ -147,21 +171,32 @@ def _antonyms(pair: _Pair) -> float:
     prefixed = re.fullmatch(
         rf"(?:un|in|im|dis|ir|il|non|anti)-?{re.escape(pair.given.lower())}|.*less", pair.plain
     )
-    return 0.3 if prefixed else 0.04
+    return 0.3 if prefixed else 0.07
 
 
-def _translation(pair: _Pair) -> float:
-    return 0.04 if _one_word(pair) or not pair.wanted.isascii() else _ALIEN
+def _german(pair: _Pair) -> float:
+    return _foreign(pair, r"[äöüß]|(?:ung|heit|keit|lich|isch|ieren|en|er|e|schaft|ig)$", capital=True)
+
+
+def _spanish(pair: _Pair) -> float:
+    return _foreign(pair, r"[ñáíóú]|(?:ción|dad|mente|ar|ir|oso|o|a|or|ado|ista)$")
+
+
+def _french(pair: _Pair) -> float:
+    return _foreign(pair, r"[éèêçàûîôœ]|(?:tion|eur|euse|ique|ment|er|re|eux|elle|ette|age|oir)$")
+
+
+def _foreign(pair: _Pair, marks: str, *, capital: bool = False) -> float:
+    if len(pair.given.split()) > 2 or not 0 < len(pair.words) <= 3 or pair.wanted.isdigit():
+        return _ALIEN
+    raised = capital and pair.wanted[:1].isupper() and pair.given[:1].islower()
+    return 0.2 if raised or re.search(marks, pair.wanted.lower()) else 0.04
 
 
 def _formal(pair: _Pair) -> float:
-    return (
-        0.15
-        if len(pair.given.split()) > 2
-        and len(pair.words) > 2
-        and _overlap(normalise(pair.given), pair.plain) > 0.15
-        else _ALIEN
-    )
+    before, after = set(pair.given.lower().split()), set(pair.wanted.lower().split())
+    some = len(before) > 2 and len(after) > 2 and bool(after - before)
+    return 0.15 if some and _overlap(normalise(pair.given), pair.plain) > 0.15 else _ALIEN
 
 
 def _passive(pair: _Pair) -> float:
@@ -180,12 +215,8 @@ def _negated(pair: _Pair) -> float:
 
 
 def _subset(pair: _Pair) -> float:
-    words = _items(pair.wanted)
-    return (
-        0.06
-        if len(_items(pair.given)) > 2 and words and set(words) < set(_items(pair.given)) and len(words) > 1
-        else _ALIEN
-    )
+    words, items = _items(pair.wanted), set(_items(pair.given))
+    return 0.2 if len(items) > 2 and len(words) > 1 and set(words) < items else _ALIEN
 
 
 def _one_of(pair: _Pair) -> float:
@@ -262,7 +293,7 @@ def _starts_with(pair: _Pair) -> float:
         0.5
         if match
         and pair.words
-        and all([word.lower().startswith(match.group(1).lower()) for word in pair.words])
+        and all(word.lower().startswith(match.group(1).lower()) for word in pair.words)
         else _ALIEN
     )
 
@@ -282,9 +313,9 @@ _PLAUSIBLE: dict[str, Callable[[_Pair], float]] = {
     "rhymes": _rhymes,
     "synonyms": _synonyms,
     "antonyms": _antonyms,
-    "translation_en-de": _translation,
-    "translation_en-es": _translation,
-    "translation_en-fr": _translation,
+    "translation_en-de": _german,
+    "translation_en-es": _spanish,
+    "translation_en-fr": _french,
     "informal_to_formal": _formal,
     "active_to_passive": _passive,
     "negation": _negated,

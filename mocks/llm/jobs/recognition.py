@@ -19,55 +19,71 @@ _LONGEST = 120_000
 _OBJECT = r"(?:instruction|prompt|directive|guideline|meta-?prompt)s?\b"
 _MODIFIER = (
     r"(?:a|an|the|one|this|that|these|those|each|of|my|our|your|its|me|us|set|list|"
-    r"two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|fifty|\d{1,3}|single|new|better|"
-    r"improved|different|differing|revised|final|concise|effective|clear|corresponding|general|possible|likely|plausible|"
-    r"own|more|best|short|precise|task|system|user's|diverse|distinct|alternative|candidate|natural|language|following|"
-    r"given|above|below|current|existing|original|underlying|correct|optimal|updated|rewritten|high-quality|zero-shot|"
-    r"good|next|first|second|basic|base|old|previous|classification|general-purpose|annotation|complete|whole|"
-    r"up|out|down|with|hidden|unknown|shared|common|single-sentence|one-sentence|self-contained|detailed|and|or|,)"
+    r"two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|fifty|\d{1,3}|"
+    r"single|new|better|"
+    r"improved|different|differing|revised|final|concise|effective|clear|corresponding|general|possible|"
+    r"likely|plausible|"
+    r"own|more|best|short|precise|task|system|user's|diverse|distinct|alternative|candidate|natural|"
+    r"language|following|"
+    r"given|above|below|current|existing|original|underlying|correct|optimal|updated|rewritten|"
+    r"high-quality|zero-shot|"
+    r"good|next|first|second|basic|base|old|previous|classification|general-purpose|annotation|complete|"
+    r"whole|"
+    r"up|out|down|with|hidden|unknown|shared|common|single-sentence|one-sentence|self-contained|"
+    r"detailed|and|or|,)"
 )
 _RUN = rf"(?:[\s,]+{_MODIFIER}){{0,9}}[\s]+"
 _VERB = (
-    r"(?:write|generate|create|propose|give|produce|formulate|suggest|provide|come|devise|design|draft|infer|induce|guess|"
-    r"deduce|find|identify|determine|reconstruct|state|recover|return|output|was|is|be|figure|work|compose|craft|build)"
+    r"(?:write|generate|create|propose|give|produce|formulate|suggest|provide|come|devise|design|draft|"
+    r"infer|induce|guess|"
+    r"deduce|find|identify|determine|reconstruct|state|recover|return|output|was|is|be|figure|work|"
+    r"compose|craft|build)"
 )
 _MAKES = re.compile(rf"\b{_VERB}{_RUN}{_OBJECT}", re.IGNORECASE)
 _INDUCES = re.compile(
     r"\binstructions?\s+(?:was|were|is|could have been|must have been)(?:\s+to)?\W*$"
-    r"|\bwhat\s+(?:\w+\s+){0,3}(?:was|were|is|could be|might be|could have been)\s+(?:\w+\s+){0,3}(?:instruction|prompt)s?\b"
+    r"|\bwhat\s+(?:\w+\s+){0,3}(?:was|were|is|could be|might be|could have "
+    r"been)\s+(?:\w+\s+){0,3}(?:instruction|prompt)s?\b"
     r"|\binstructed\b[^.\n]{0,40}\bto\b|\b(?:instruction|prompt)\s*:\s*$"
     r"|\b(?:what|which)\s+(?:single\s+)?(?:instruction|prompt)\b",
     re.IGNORECASE,
 )
 _FRIEND = re.compile(r"\binstruct(?:ed|ion)\b", re.IGNORECASE)
 _VARIES = re.compile(
-    rf"\b(?:rephras|paraphras|reword|re-?writ|reformulat|restat|vary|varying|variations?|variants?|versions?|synonymous)\w*{_RUN}{_OBJECT}"
+    rf"\b(?:rephras|paraphras|reword|re-?writ|reformulat|restat|vary|varying|variations?|variants?|"
+    rf"versions?|synonymous)\w*{_RUN}{_OBJECT}"
     rf"|{_OBJECT}[^.\n]{{0,60}}\b(?:in|using|with) (?:other|different) words",
     re.IGNORECASE,
 )
 _KEEPS = re.compile(
-    r"\b(?:same|semantic|core|original|preserv\w*|keep\w*|retain\w*|maintain\w*)\b[^.\n]{0,30}\bmeaning\b|\bmeaning\b",
+    r"\b(?:same|semantic|core|original|preserv\w*|keep\w*|retain\w*|"
+    r"maintain\w*)\b[^.\n]{0,30}\bmeaning\b|\bmeaning\b",
     re.IGNORECASE,
 )
 _MUTATES = re.compile(
-    rf"\b(?:mutat\w*|modify|tweak|perturb|alter|change)(?:{_RUN}{_OBJECT}|\b[^.\n]{{0,60}}\b{_OBJECT})|\b{_OBJECT}[^.\n]{{0,30}}\bmutat",
+    rf"\b(?:mutat\w*|modify|tweak|perturb|alter|change)(?:{_RUN}{_OBJECT}|\b[^.\n]{{0,60}}\b{_OBJECT})|"
+    rf"\b{_OBJECT}[^.\n]{{0,30}}\bmutat",
     re.IGNORECASE,
 )
 _CROSSES = re.compile(
-    r"\bcross(?:ing)?[- ]?over\b|\b(?:recombin|combin|merg|mix|blend|fus|cross|join)\w*\b[^.\n]{0,60}\b(?:prompts|instructions|parents|texts|parts|two|both)\b",
+    r"\bcross(?:ing)?[- ]?over\b|\b(?:recombin|combin|merg|mix|blend|fus|cross|"
+    r"join)\w*\b[^.\n]{0,60}\b(?:prompts|instructions|parents|texts|parts|two|both)\b",
     re.IGNORECASE,
 )
 _CRITICISES = re.compile(
-    r"\breasons?\b[^.\n]{0,60}\b(?:why|wrong|fail|incorrect|mistake|could)|\bwhy\b[^.\n]{0,80}\b(?:wrong|fail\w*|incorrect\w*|mistakes?|errors?)\b"
+    r"\breasons?\b[^.\n]{0,60}\b(?:why|wrong|fail|incorrect|mistake|could)|"
+    r"\bwhy\b[^.\n]{0,80}\b(?:wrong|fail\w*|incorrect\w*|mistakes?|errors?)\b"
     r"|\bcritici[sz]e\b|\bcritique\b|\bweaknesses\b|\bdiagnos\w+|\bwhat (?:is|was|went) wrong\b",
     re.IGNORECASE,
 )
 _IMPROVES = re.compile(
-    rf"\b(?:improv\w*|better|revis\w*|edit\w*|new|updat\w*|fix\w*|refin\w*|optimi[sz]\w*|correct\w*|rewrit\w*)\b[^.\n]{{0,60}}\b{_OBJECT}|\b{_OBJECT}[^.\n]{{0,60}}\b(?:improv|better|revis|fix)",
+    rf"\b(?:improv\w*|better|revis\w*|edit\w*|new|updat\w*|fix\w*|refin\w*|optimi[sz]\w*|correct\w*|"
+    rf"rewrit\w*)\b[^.\n]{{0,60}}\b{_OBJECT}|\b{_OBJECT}[^.\n]{{0,60}}\b(?:improv|better|revis|fix)",
     re.IGNORECASE,
 )
 _HISTORY = re.compile(
-    r"\b(?:scor|rat|accurac|fitness|reward|perform)\w*[\s\S]{0,4000}\b(?:new|different|better|improved|higher|another|next)\b",
+    r"\b(?:scor|rat|accurac|fitness|reward|perform)\w*[\s\S]{0,4000}\b(?:new|different|better|improved|"
+    r"higher|another|next)\b",
     re.IGNORECASE,
 )
 _NEW_TEXT = re.compile(
@@ -75,7 +91,8 @@ _NEW_TEXT = re.compile(
     re.IGNORECASE,
 )
 _DESCRIBES = re.compile(
-    r"\b(?:summari[sz]e|describe|write observations about|characteri[sz]e)\s+(?:the|this|my|a|your)\s+(?:\w+\s+){0,2}(?:data ?set|data|task|examples)\b",
+    r"\b(?:summari[sz]e|describe|write observations about|characteri[sz]e)\s+(?:the|this|my|a|"
+    r"your)\s+(?:\w+\s+){0,2}(?:data ?set|data|task|examples)\b",
     re.IGNORECASE,
 )
 _PENDING = re.compile(
@@ -226,7 +243,7 @@ def _labels(text: str, seen: Sequence[Record] = ()) -> tuple[str, ...]:
         return best
     answers = {record.wanted.lower() for record in seen}
     listed = labels_in(text[:4000])
-    return listed if listed and all([label.lower() in answers for label in listed[:2]]) else ()
+    return listed if listed and all(label.lower() in answers for label in listed[:2]) else ()
 
 
 def _described(system: str, user: str) -> Request:

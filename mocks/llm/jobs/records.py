@@ -17,9 +17,13 @@ _MOST = 120
 INPUT, WANTED, GOT, FEEDBACK, SCORE, TEXT = "input", "wanted", "got", "feedback", "score", "text"
 
 _ROLES = (
-    (INPUT, r"inputs?|questions?|q|texts?|sentences?|problems?|queries|query|reviews?|documents?|passages?|x|task inputs?|words?"),
-    (WANTED, r"outputs?|answers?|a|labels?|y|targets?|class|category|correct (?:answer|label|output)|(?:expected|gold|true|right|reference|desired|target|ground[- ]truth)(?: (?:answer|label|output|response))?|solution"),
-    (GOT, r"predictions?|predicted(?: label| answer)?|(?:model(?:'s)?|assistant(?:'s)?|generated|actual|your|its)[ _](?:answers?|outputs?|responses?|predictions?|labels?)|got|responses?"),
+    (INPUT, r"inputs?|questions?|q|texts?|sentences?|problems?|queries|query|reviews?|documents?|"
+    r"passages?|x|task inputs?|words?"),
+    (WANTED, r"outputs?|answers?|a|labels?|y|targets?|class|category|correct (?:answer|label|output)|"
+    r"(?:expected|gold|true|right|reference|desired|target|ground[- ]truth)(?: (?:answer|label|output|"
+    r"response))?|solution"),
+    (GOT, r"predictions?|predicted(?: label| answer)?|(?:model(?:'s)?|assistant(?:'s)?|generated|actual|"
+    r"your|its)[ _](?:answers?|outputs?|responses?|predictions?|labels?)|got|responses?"),
     (FEEDBACK, r"feedback|comment|evaluation|remark|error|verdict"),
     (SCORE, r"(?:resulting |validation |dev |training )?(?:scores?|accuracy|rating|fitness|metric|reward)"),
     (TEXT, r"(?:old |new |current |previous |candidate |parent )?(?:instructions?|prompts?|candidates?)"),
@@ -41,8 +45,10 @@ _EXAMPLE = re.compile(r"Example\((\{.*?\})\)", re.DOTALL)
 _RIGHT = re.compile(
     r"\b(?:correct|right|expected|true|gold|reference|desired|proper|actual)\b(?: \w+)?\s*"
     r"(?:is|was|were|would be|would have been|should be|should have been|:|=)\s*(?:the )?"
-    r"(?:\"(?P<a>[^\"\n]+)\"|“(?P<b>[^”\n]+)”|'(?P<c>[^\n]+?)'(?=[.,;!\s]|$)|(?P<d>[^\n]+?)(?=[.!;](?:\s|$)|\n|$))"
-    r"|\b(?:expected|should (?:be|have been|say|read)|should have (?:answered|said)|instead of .{1,60}? it is)\s*:?\s*"
+    r"(?:\"(?P<a>[^\"\n]+)\"|“(?P<b>[^”\n]+)”|'(?P<c>[^\n]+?)'(?=[.,;!\s]|$)|"
+    r"(?P<d>[^\n]+?)(?=[.!;](?:\s|$)|\n|$))"
+    r"|\b(?:expected|should (?:be|have been|say|read)|should have (?:answered|said)|instead of .{1,60}? "
+    r"it is)\s*:?\s*"
     r"(?:\"(?P<e>[^\"\n]+)\"|'(?P<f>[^\n]+?)'(?=[.,;!\s]|$)|(?P<g>[^\n]+?)(?=[.!;,](?:\s|$)|\n|$))",
     re.IGNORECASE,
 )
@@ -109,7 +115,8 @@ def _value(text: str, *, heading: bool, role: str) -> str:
     if heading:
         plain = _HEADING.sub("", text).strip()
         return re.split(r"\n(?:```|Your task|Now )", plain)[0].strip()
-    text = re.split(r"\n(?:#|---|```|===)", text.strip())[0].strip()
+    text = text.strip()
+    text = re.split(r"\n(?:#|---|===)" if text.startswith("```") else r"\n(?:#|---|```|===)", text)[0].strip()
     if role == INPUT:
         text = _NESTED.sub("", text)
     return (text if role == INPUT else text.split("\n\n")[0]).strip().strip('"')

@@ -11,24 +11,28 @@ _SCORE = (
     r"(?:resulting |validation |average |mean |dev )?(?:scores?|accuracy|rating|fitness|reward|performance)"
 )
 _SCORE_LINE = re.compile(
-    rf"^[ \t\-*>#]*{_SCORE}(?: ?#? ?\d+)?\**[ \t]*[:=]\**[ \t]*(?P<score>{_NUMBER})?[ \t]*%?(?:[ \t]*/[ \t]*\d+)?[ \t]*$",
+    rf"^[ \t\-*>#]*{_SCORE}(?: ?#? ?\d+)?\**[ \t]*[:=]\**[ \t]*(?P<score>{_NUMBER})?[ \t]*%?(?:[ \t]*/[ "
+    rf"\t]*\d+)?[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
 )
 _NUMBER_LINE = re.compile(rf"\s*(?P<score>{_NUMBER})[ \t]*%?[ \t]*(?=\n|$)")
 _PREFIX_LINE = re.compile(r"^[ \t\-*]*prefix\b[^\n]*$", re.IGNORECASE | re.MULTILINE)
 _BEHIND = re.compile(
-    rf"^[ \t]*(?:[-*•] |\(?\d{{1,3}}[.)] )?(?P<text>\S.{{2,2000}}?)[ \t]*(?:\||\(|\[|--|—|–|->|=>|;|,|\t)[ \t]*"  # noqa: RUF001
+    rf"^[ \t]*(?:[-*•] |\(?\d{{1,3}}[.)] )?(?P<text>\S.{{2,2000}}?)[ \t]*(?:\||\(|\[|--|—|–|->|=>|;|,|"  # noqa: RUF001
+    rf"\t)[ \t]*"
     rf"(?:{_SCORE}[ \t]*[:=]?[ \t]*)?(?P<score>{_NUMBER})[ \t]*%?[ \t]*[)\]]?[ \t]*\.?$",
     re.IGNORECASE | re.MULTILINE,
 )
 _BEFORE = re.compile(
-    rf"^[ \t]*(?:[-*•] )?[(\[]?(?:{_SCORE}[ \t]*[:=]?[ \t]*)?(?P<score>(?:0?\.\d+|1\.0+|\d{{1,3}}(?:\.\d+)?[ \t]*%|(?<=[:= \[(])\d{{1,3}}(?:\.\d+)?))"
+    rf"^[ \t]*(?:[-*•] )?[(\[]?(?:{_SCORE}[ \t]*[:=]?[ \t]*)?(?P<score>(?:0?\.\d+|1\.0+|"
+    rf"\d{{1,3}}(?:\.\d+)?[ \t]*%|(?<=[:= \[(])\d{{1,3}}(?:\.\d+)?))"
     r"[)\]]?[ \t]*(?::|\||--|—|–|-|\t)[ \t]*(?P<text>\S.{2,2000})$",  # noqa: RUF001
     re.IGNORECASE | re.MULTILINE,
 )
 _MARK = re.compile(r"^\[\d+\] «|»$", re.MULTILINE)
 _LEAD = re.compile(
-    r"^(?:[-*•] |\(?\d{1,3}[.)] )?(?:(?:old |new |current |previous |candidate |parent )?(?:instruction|prompt|text|candidate)s?[ \t]*(?:#? ?\d{1,3}|[A-F])?[ \t]*:)\s*",
+    r"^(?:[-*•] |\(?\d{1,3}[.)] )?(?:(?:old |new |current |previous |candidate |parent )?(?:instruction|"
+    r"prompt|text|candidate)s?[ \t]*(?:#? ?\d{1,3}|[A-F])?[ \t]*:)\s*",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(
@@ -38,8 +42,10 @@ _NUMBERED = re.compile(
 )
 _STEP = re.compile(r"\n[ \t]*(?:\d{1,2}[.)]|step \d)(?:[ \t]|$)", re.IGNORECASE)
 _META = re.compile(
-    r"</?\w+>|\b(?:new|final|better|improved|merged|combined) (?:prompt|instruction|text)\b|\byour (?:new|answer)\b|\bformat\b|"
-    r"^(?:return|respond|reply|answer|write|generate|give|please|now|output)\b.{0,80}\b(?:prompt|instruction|variation|version|text|list|json|reason)s?\b",
+    r"</?\w+>|\b(?:new|final|better|improved|merged|combined) (?:prompt|instruction|text)\b|\byour "
+    r"(?:new|answer)\b|\bformat\b|"
+    r"^(?:return|respond|reply|answer|write|generate|give|please|now|output)\b.{0,80}\b(?:prompt|"
+    r"instruction|variation|version|text|list|json|reason)s?\b",
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"```[^\n`]*\n([\s\S]*?)\n?```")
@@ -55,11 +61,13 @@ _EXAMPLES = re.compile(
     r"[#*\-\s]*(?:input|text|question|q|example|sentence|expected|task)\b[^\n]{0,12}:", re.IGNORECASE
 )
 _INPUT = re.compile(
-    r"^[ \t]*(?:input|text|sentence)[ \t]*:[ \t]*([\s\S]+?)\s*(?:^[ \t]*(?:output|variation|new \w+)[ \t]*:[\s\S]*)?$",
+    r"^[ \t]*(?:input|text|sentence)[ \t]*:[ \t]*([\s\S]+?)\s*(?:^[ \t]*(?:output|variation|new \w+)[ "
+    r"\t]*:[\s\S]*)?$",
     re.IGNORECASE | re.MULTILINE,
 )
 _CRITIQUE = re.compile(
-    r"^[^\n]*\b(?:reasons?|critique|feedback|problems?|gradients?|weakness(?:es)?|diagnosis|suggestions?)\b[^\n]*?:[ \t]*\n?([\s\S]+?)(?:\n\n|\Z)",
+    r"^[^\n]*\b(?:reasons?|critique|feedback|problems?|gradients?|weakness(?:es)?|diagnosis|"
+    r"suggestions?)\b[^\n]*?:[ \t]*\n?([\s\S]+?)(?:\n\n|\Z)",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -121,7 +129,7 @@ def _says(text: str) -> bool:
 
 
 def several(text: str) -> tuple[str, ...]:
-    """The instructions that a request numbers or labels; the last such group, where worked examples precede."""
+    """The instructions that a request numbers or labels; where worked examples precede, the last group."""
     text = text[:_LONGEST]
     marks = list(_NUMBERED.finditer(text))
     found: list[tuple[str, str]] = []
@@ -185,7 +193,7 @@ def ranked(history: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
 
 def _unlabelled(text: str) -> str:
     told = text.strip()
-    # What stands above the list belongs to the request: the text is the last paragraph, or what a label opens.
+    # What stands above belongs to the request: the text is the last paragraph, or what a label opens.
     marks = list(_NUMBERED.finditer(told))
     if marks:
         told = told[marks[-1].end() :]
@@ -198,7 +206,7 @@ def _unlabelled(text: str) -> str:
 
 
 def _body(text: str) -> str:
-    """The instruction at the start of what follows its label: up to a step of the request or its closing words."""
+    """The instruction that a label opens: up to a step of the request or its closing words."""
     text = text.strip("\n")
     step = _STEP.search(text)
     if step:

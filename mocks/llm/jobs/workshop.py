@@ -17,7 +17,8 @@ from mocks.llm.writing.luck import Luck
 from mocks.llm.writing.phrases import answer_form, neighbours, phrase
 
 CANDIDATES = 48
-"""Answers among which one is drawn."""
+"""Answers among which one is drawn; of answers that hold many texts there are fewer."""
+_FEWEST = 6
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,20 @@ class Bench:
         return cues.find(self.pairs)
 
     @cached_property
+    def parents(self) -> tuple[str, str]:
+        """Two texts to cross, the clearer one first, as far as a reader can tell without scores."""
+        one, two, *_ = (*self.request.texts, "", "")
+        clear = [max([chance for _, chance in meant(text)], default=0.0) for text in (one, two)]
+        return (one, two or one) if clear[0] >= clear[1] or not two else (two, one)
+
+    @cached_property
     def history(self) -> list[tuple[str, float]]:
         """Best first."""
         return shown.ranked(self.request.history)
 
     @cached_property
     def beliefs(self) -> list[tuple[str, float]]:
-        """(skill, weight) from the examples, the better texts of the history, and the text at hand; best first."""
+        """(skill, weight) from the examples, the better old texts and the text at hand; best first."""
         weights: dict[str, float] = {}
         if self.pairs:
             sure = min(1.0, self.examples.fit / 0.5)
@@ -116,7 +124,7 @@ def work(request: Request, craft: Craft, memory: Memory | None) -> list[tuple[st
     bench = Bench(request, craft, memory)
     job = _JOBS[request.kind]
     answers: dict[str, float] = {}
-    for number in range(CANDIDATES):
+    for number in range(max(_FEWEST, CANDIDATES // request.form.count)):
         luck = craft.luck(number)
         drafts = [job(bench, luck) for _ in range(request.form.count)]
         logit = sum([merit for _, merit in drafts]) / len(drafts) + 0.4 * luck.uniform()
@@ -204,7 +212,7 @@ def _cross(bench: Bench, luck: Luck) -> Draft:
     if len(parents) > 2:
         child = _differential(parents, luck)
     else:
-        one, two = luck.order(parents[:2]) if len(parents) > 1 else (parents or ("",)) * 2
+        one, two = luck.order(bench.parents) if luck.chance(1.0 - 0.7 * bench.skill) else bench.parents
         child = edits.cross(one, two, luck)
     if bench.request.also_mutate and luck.chance(0.8):
         child = (

@@ -7,7 +7,6 @@ these alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 
 from mocks.llm.writing.lexicon import ELABORATIONS, FILLER, FORMS, RELATED, ROLES, SAME
@@ -21,7 +20,8 @@ _PROTECTED = re.compile(
 )
 """What is quoted is meant to the letter: no synonym replaces it."""
 _IMPERATIVE = re.compile(
-    r"^(please |kindly |your (?:task|job) is to |the (?:task|goal) is to |i want you to |i'd like you to |you have to |you should )?(.+)$",
+    r"^(please |kindly |your (?:task|job) is to |the (?:task|goal) is to |i want you to |i'd like you "
+    r"to |you have to |you should )?(.+)$",
     re.IGNORECASE | re.DOTALL,
 )
 _FRONTED = re.compile(
@@ -30,23 +30,31 @@ _FRONTED = re.compile(
 _PASSIVE = {
     "write": "written", "give": "given", "return": "returned", "output": "output", "find": "found",
     "list": "listed", "sort": "sorted", "translate": "translated", "convert": "converted", "name": "named",
-    "add": "added", "count": "counted", "classify": "classified", "identify": "identified", "change": "changed",
+    "add": "added", "count": "counted", "classify": "classified", "identify": "identified",
+    "change": "changed",
     "provide": "provided", "rewrite": "rewritten", "negate": "negated", "calculate": "calculated",
     "compute": "computed", "choose": "chosen", "select": "selected", "extract": "extracted",
 }  # fmt: skip
+_PLACED = re.compile(r" (?:into|in|to|from|with|by|as|on|at|if|and|or) ")
 _OBJECT = re.compile(
     rf"^({'|'.join(_PASSIVE)}) ((?:the|all|each|every|only) [\w' -]{{2,60}}?)([.!?]?)$", re.IGNORECASE
 )
 _BASE_VERBS = frozenset(
     [word for group in SAME[:21] for word in group if " " not in word] + list(_PASSIVE)
-    + ["sort", "translate", "negate", "unscramble", "spell", "subtract", "rate", "decide", "compare", "keep", "put",
-       "take", "arrange", "order", "split", "count", "say", "judge", "list", "name", "extract", "rearrange", "read"]
+    + ["sort", "translate", "negate", "unscramble", "spell", "subtract", "rate", "decide", "compare", "keep",
+       "put", "take", "arrange", "order", "split", "count", "say", "judge", "list", "name", "extract",
+       "rearrange", "read"]
 )  # fmt: skip
 
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text, without the space around them."""
-    return [part.strip() for part in _SENTENCE_END.split(text[:_LONGEST]) if part.strip()]
+    return list(_sentences(text))
+
+
+@lru_cache(maxsize=4_096)
+def _sentences(text: str) -> tuple[str, ...]:
+    return tuple([part.strip() for part in _SENTENCE_END.split(text[:_LONGEST]) if part.strip()])
 
 
 def paraphrase(text: str, luck: Luck, strength: float = 0.5) -> str:
@@ -68,28 +76,49 @@ def paraphrase(text: str, luck: Luck, strength: float = 0.5) -> str:
 
 def synonyms(text: str, luck: Luck, share: float) -> str:
     """About `share` of the words that have an equal, replaced by it; what is quoted stays."""
+    between, words = _segments(text)
+    parts = [between[0]]
+    for found, rest in zip(words, between[1:], strict=True):
+        options = _equals()[found.lower()]
+        parts += (_like(found, luck.pick(options)) if luck.chance(share) else found, rest)
+    return "".join(parts)
 
-    def swap(match: re.Match[str]) -> str:
-        if match.group("kept") or not luck.chance(share):
-            return match.group(0)
-        found = match.group(0)
-        options = [other for other in _equals()[found.lower()] if other != found.lower()]
-        return _like(found, luck.pick(options))
 
-    return _swappable().sub(swap, text)
+@lru_cache(maxsize=4_096)
+def _segments(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words of a text that have an equal, and what stands before, between and after them."""
+    between, words, done = [], [], 0
+    for match in _swappable().finditer(text):
+        if match["kept"] is None:
+            between.append(text[done : match.start()])
+            words.append(match.group())
+            done = match.end()
+    return (*between, text[done:]), tuple(words)
 
 
 def shorten(text: str, luck: Luck) -> str:
-    """The same with fewer words: filler goes, and of many sentences the last ones may."""
+    """The same with fewer words: filler goes, and of several sentences one that asks for nothing may."""
     found = sentences(text)
     if len(found) > 1:
-        kept = [sentence for sentence in found if sentence not in ELABORATIONS + ROLES]
-        found = kept or found
-    if len(found) > 2 and luck.chance(0.7):
-        del found[1 + luck.below(len(found) - 1)]
+        found = [sentence for sentence in found if sentence not in ELABORATIONS + ROLES] or found
+    core = next((place for place, sentence in enumerate(found) if _asks(sentence)), 0)
+    if len(found) > 1 and luck.chance(0.7):
+        del found[luck.pick([place for place in range(len(found)) if place != core])]
     short = _filler().sub("", " ".join(found))
     short = re.sub(r"\s+([,.;!?])", r"\1", re.sub(r"[ \t]{2,}", " ", short)).strip(" ,;")
     return _capital(short) if short else text
+
+
+def _asks(sentence: str) -> bool:
+    """Whether a sentence asks for something to be done, and not only how the answer should look."""
+    opening, rest = _IMPERATIVE.match(sentence).groups()  # type: ignore[union-attr]
+    first = rest.split(" ")[0].lower().strip(".,;:!?")
+    fronted = _FRONTED.match(sentence) is not None
+    return (
+        opening is not None
+        or fronted
+        or (first in _BASE_VERBS and first not in ("answer", "reply", "respond"))
+    )
 
 
 def elaborate(text: str, luck: Luck) -> str:
@@ -208,7 +237,7 @@ def _passive(text: str, luck: Luck) -> str:
     found = sentences(text)
     for place, sentence in enumerate(found):
         match = _OBJECT.match(sentence)
-        if match:
+        if match and not _PLACED.search(match.group(2)):
             verb, thing, stop = match.groups()
             found[place] = f"{_capital(thing)} should be {_PASSIVE[verb.lower()]}{stop or '.'}"
             break
@@ -216,7 +245,7 @@ def _passive(text: str, luck: Luck) -> str:
 
 
 def _relative(text: str, luck: Luck) -> str:
-    places = [match for match in _relatives_pattern().finditer(text[:_LONGEST])]
+    places = list(_relatives_pattern().finditer(text[:_LONGEST]))
     if not places:
         return text
     match = luck.pick(places)

@@ -12,7 +12,7 @@ SAME = (
     ("choose", "select", "pick"),
     ("answer", "reply", "respond"),
     ("compare", "contrast"),
-    ("make", "create", "form"),
+    ("make", "create"),
     ("explain", "describe"),
     ("use", "employ", "apply"),
     ("consider", "take into account", "look at"),
@@ -20,7 +20,6 @@ SAME = (
     ("begin", "start"),
     ("end", "finish", "conclude"),
     ("delete", "remove", "drop", "omit"),
-    ("add", "append", "include"),
     ("ensure", "make sure", "see to it"),
     ("help", "assist"),
     ("show", "display", "present"),
@@ -48,7 +47,6 @@ SAME = (
     ("example", "instance", "sample"),
     ("goal", "aim", "objective"),
     ("task", "job", "assignment"),
-    ("input", "given input", "provided input"),
     ("meaning", "sense"),
     ("in alphabetical order", "alphabetically", "from A to Z"),
     ("in the passive voice", "in passive voice", "in the passive"),
@@ -91,7 +89,6 @@ RELATED = (
     ("alphabetically", "by length", "randomly"),
     ("animal", "plant", "object"),
     ("same", "different"),
-    ("count", "list", "sort"),
     ("all", "some", "none of"),
     ("translate", "define", "spell"),
 )
@@ -99,9 +96,10 @@ RELATED = (
 
 FILLER = (
     "please", "kindly", "carefully", "very", "really", "just", "simply", "as well as you can", "if possible",
-    "to the best of your knowledge", "to the best of your ability", "in order", "probably", "of course",
+    "to the best of your knowledge", "to the best of your ability", "in order", "of course",
     "as you may know", "where possible", "whenever you can", "i want you to", "i'd like you to",
-    "i would like you to", "you should", "your task is to", "your job is to", "the task is to", "the goal is to",
+    "i would like you to", "you should", "your task is to", "your job is to", "the task is to", "the "
+    "goal is to",
 )  # fmt: skip
 """Words that an instruction can lose without losing its meaning."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mocks import skills
 from mocks.llm.writing.luck import Luck, expand, variety
 from mocks.llm.writing.wording import Wording, wordings
-from mocks import skills
 
 _REGISTERS = (
     "{Do}.",
@@ -22,9 +22,12 @@ _REGISTERS = (
     "[You get|You receive|The input is] {given}. Your task is to {do}.",
 )
 _WORDY = (
-    "In what follows you will [see|find] {given}, and I would be [glad|grateful] if you could {do}, [as well as you can|to the best of your knowledge].",
-    "[As you may know|As is well known], this can be done in many ways. What matters here is that you {do}. Take the time that you need.",
-    "Imagine that somebody [hands|shows] you {given}. After thinking about it for a moment, you should probably {do}, or [something like it|something similar].",
+    "In what follows you will [see|find] {given}, and I would be [glad|grateful] if you could {do}, [as "
+    "well as you can|to the best of your knowledge].",
+    "[As you may know|As is well known], this can be done in many ways. What matters here is that you "
+    "{do}. Take the time that you need.",
+    "Imagine that somebody [hands|shows] you {given}. After thinking about it for a moment, you should "
+    "probably {do}, or [something like it|something similar].",
     "[It would be nice|It would help me a lot] if you could, [where possible|whenever you can], {do}.",
 )
 _IDLE = (
