@@ -81,7 +81,7 @@ def _needs(needs: Needs) -> str:
 
 
 def _first_line(thing: Any) -> str:
-    return (thing.__doc__ or "").strip().split("\n")[0]
+    return thing if isinstance(thing, str) else (thing.__doc__ or "").strip().split("\n")[0]
 
 
 def show_store(path: Path, list_runs: bool, plot: Path | None, as_json: bool) -> None:

@@ -131,7 +131,7 @@ def run(scenarios: tuple[str, ...], **options: Any) -> int:
 
 
 @main.command(name="list")
-@click.argument("what", default="all", metavar="[agents|scenarios|oracles|noises]")
+@click.argument("what", default="all", metavar="[agents|scenarios|oracles|noises|models]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_reported
 def list_(what: str, as_json: bool) -> None:
@@ -206,6 +206,60 @@ def export(store: str, form: str, what: str, output: str | None) -> None:
     from sandbox.export import write
 
     write(Path(store), what, form, None if output is None else Path(output))
+
+
+@main.command()
+@click.argument("scenario")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one.")
+@click.option(
+    "--keys", type=click.Path(), help="File of keys, see `sandbox keys`; else one key is made and shown."
+)
+@click.option("--no-keys", is_flag=True, help="Let everybody in; loopback only.")
+@click.option("--budget", help="Hard limits of the key that is made, as in usd=0.5,completions=1000.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Luck of calls that bring no seed.")
+@click.option(
+    "--time", default="real", show_default=True,
+    help="real; virtual (answers at once, time is accounted); or a factor by which all is faster.",
+)  # fmt: skip
+@click.option("--allow-faults", is_flag=True, help="Requests may ask for a fault by x-sandbox-fault.")
+@click.option(
+    "--fault", "faults", multiple=True, metavar="NAME=SHARE", help="Break this share of all answers."
+)
+@click.option("--data", type=click.Path(), help="Folder of published task files, instead of generated rows.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the scenario.")
+@_reported
+def serve(scenario: str, data: str | None, changes: tuple[str, ...], **options: Any) -> int:
+    """Serve the mock LLMs of a scenario as an OpenAI-compatible endpoint.
+
+    \b
+    Example:
+      sandbox serve induction30-quick --port 8000 --time virtual
+    """
+    from sandbox.play import source_of
+    from sandbox.registry import catalogue_of
+
+    return catalogue_of(scenario).serve(source_of(scenario, data, changes), **options)
+
+
+@main.command()
+@click.argument("file", type=click.Path())
+@click.argument("action", type=click.Choice(["add", "list", "limit", "revoke"]))
+@click.argument("name", required=False)
+@click.argument("budget", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_reported
+def keys(file: str, action: str, name: str | None, budget: str | None, as_json: bool) -> None:
+    """Make, list, limit and revoke the keys of an endpoint. A key is shown once, when it is made.
+
+    \b
+    Examples:
+      sandbox keys keys.json add alice usd=0.50,completions=10000
+      sandbox keys keys.json list
+    """
+    from sandbox.registry import catalogues
+
+    catalogues()[0].keys(Path(file), action, name, budget, as_json)
 
 
 @main.command()

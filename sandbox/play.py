@@ -118,28 +118,38 @@ def _wanted(
     changes: Sequence[str],
     tape: tuple[str, str] | None,
 ) -> list[Match]:
-    pairs = []
-    for change in changes:
-        key, equals, value = change.partition("=")
-        if not (equals and key.strip()):
-            raise UsageError(f"--set {change!r}: write KEY=VALUE, as in problem.model=t0pp")
-        pairs.append((key.strip(), value.strip()))
     wanted = []
     for name in names:
-        # Absolute, so that workers and a later replay find them from wherever they stand.
-        path = name.endswith(".toml") or "/" in name
-        source = Source(
-            str(Path(name).absolute()) if path else name,
-            None if data is None else str(Path(data).absolute()),
-            tuple(pairs),
-            tape,
-        )
+        source = source_of(name, data, changes, tape)
         scenario = load(source)
         specs = split_specs(agents) if agents is not None else list(scenario.agents)
         if not specs:
             raise UsageError(f"--agents {agents!r}: name at least one agent; `sandbox list agents`")
         wanted += matches(scenario, source, specs, seeds or scenario.seeds, budget or scenario.budget)
     return wanted
+
+
+def source_of(
+    name: str, data: str | None, changes: Sequence[str], tape: tuple[str, str] | None = None
+) -> Source:
+    """What the command line says of a scenario; paths become absolute, so that workers find them.
+
+    Raises:
+        UsageError: for a change that is not KEY=VALUE.
+    """
+    pairs = []
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not (equals and key.strip()):
+            raise UsageError(f"--set {change!r}: write KEY=VALUE, as in problem.model=t0pp")
+        pairs.append((key.strip(), value.strip()))
+    path = name.endswith(".toml") or "/" in name
+    return Source(
+        str(Path(name).absolute()) if path else name,
+        None if data is None else str(Path(data).absolute()),
+        tuple(pairs),
+        tape,
+    )
 
 
 def _tape(record: str | None, replay: str | None) -> tuple[str, str] | None:

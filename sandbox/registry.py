@@ -37,6 +37,14 @@ class Catalogue(Protocol):
 
     def load(self, source: Source) -> Scenario: ...
 
+    def serve(self, source: Source, **options: Any) -> int:
+        """Serve the models of a scenario until a signal; the exit code."""
+        ...
+
+    def keys(self, *arguments: Any) -> None:
+        """Make, list, limit or revoke keys of an endpoint."""
+        ...
+
     def parts(self) -> dict[str, dict[str, Any]]:
         """What scenario files may name, by section: {"oracles": {name: class}, ...}."""
         ...
@@ -77,12 +85,21 @@ def load_scenario(source: Source) -> Scenario:
         ScenarioError: if there is none, or its file or settings are wrong.
         UsageError: if no catalogue is registered (the package is not installed).
     """
+    return catalogue_of(source.name).load(source)
+
+
+def catalogue_of(scenario: str) -> Catalogue:
+    """The catalogue that a scenario is in; the first one, for what is in none.
+
+    Raises:
+        UsageError: if no catalogue is registered (the package is not installed).
+    """
     if not catalogues():
         raise UsageError("no scenarios are registered: install the package (pip install .)")
     for catalogue in catalogues():
-        if source.name in catalogue.names():
-            return catalogue.load(source)
-    return catalogues()[0].load(source)
+        if scenario in catalogue.names():
+            return catalogue
+    return catalogues()[0]
 
 
 def split_specs(text: str) -> list[str]:

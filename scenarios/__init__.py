@@ -30,12 +30,29 @@ class Catalogue:
 
         return load(source, _FOLDER)
 
+    def serve(self, source: Source, **options: Any) -> int:
+        """See `scenarios.serving.serve_scenario`."""
+        from scenarios.serving import serve_scenario
+
+        return serve_scenario(source, _FOLDER, **options)
+
+    def keys(self, *arguments: Any) -> None:
+        """See `scenarios.serving.change_keys`."""
+        from scenarios.serving import change_keys
+
+        change_keys(*arguments)
+
     def parts(self) -> dict[str, dict[str, Any]]:
         """See `sandbox.registry.Catalogue`."""
         from mocks.landscape import ORACLES
+        from mocks.llm.persona import load, personas
         from mocks.noise import NOISES
 
-        return {"oracles": dict(ORACLES), "noises": dict(NOISES)}
+        return {
+            "oracles": dict(ORACLES),
+            "noises": dict(NOISES),
+            "models": {name: f"{load(name).about} ({load(name).dated})" for name in personas()},
+        }
 
 
 CATALOGUE = Catalogue()

@@ -107,6 +107,25 @@ def load(source: Source, folder: Path) -> Scenario:
     )
 
 
+def tables_of_chat(source: Source, folder: Path) -> list[tuple[chat.Entry, Service]]:
+    """The problem tables of a scenario in which a mock LLM plays, each with its service.
+
+    Raises:
+        ScenarioError: if there is none, or the file is wrong.
+    """
+    path = _find(source.name, folder)
+    file = _read(path, path.name, source.changes)
+    found = []
+    for number, entry in enumerate(file.problem, 1):
+        if isinstance(entry, ChatProblems):
+            where = f"{path.name}: problem {number}"
+            service = _service(file.service if entry.service is None else entry.service, where)
+            found.append((chat.find(entry, source.data, where), service))
+    if not found:
+        raise ScenarioError(f'{path.stem}: no mock LLM plays in it; serve a scenario with kind = "chat"')
+    return found
+
+
 def _digest_of(data: Path) -> str:
     """Changes with the name and the bytes of any JSON file of a folder."""
     digest = hashlib.sha256()

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 from mocks.llm.model import MockModel
-from mocks.llm.persona import personas
+from mocks.llm.persona import load, personas
 from mocks.llm.writing.luck import Luck
 from mocks.llm.writing.phrases import phrase
 from mocks.service import Service
@@ -64,10 +64,18 @@ def find(entry: ChatProblems, data: str | None, where: str) -> Entry:
             hint = nearest(name, [*known, _CLASSIFICATION + "0"])
             raise ScenarioError(f"{where}: unknown task {name!r}: {hint}")
         elif data is None:
-            found[name] = partial(tasks.make, name, seed=entry.data_seed, **sizes)
+            found[name] = partial(tasks.make, name, seed=entry.data_seed, **_fitting(name, sizes))
         else:
             found[name] = partial(tasks.load, Path(data), name, seed=entry.data_seed, **sizes)
     return Entry(entry, found)
+
+
+def _fitting(name: str, sizes: dict[str, int]) -> dict[str, int]:
+    """These sizes, or where the task has fewer rows, the same shares of what there is."""
+    wanted, there = sum(sizes.values()), tasks.available(name)
+    if wanted <= there:
+        return sizes
+    return {split: max(size * there // wanted, 1) for split, size in sizes.items()}
 
 
 class Entry:
@@ -97,9 +105,9 @@ class Entry:
         }
 
 
-def service_of(entry: ChatProblems, service: Service) -> Service:
+def service_of(model: str, service: Service) -> Service:
     """The service with the persona's latency and prices where the scenario says nothing of them."""
-    persona = MockModel(entry.model).persona
+    persona = load(model)
     plain = Service()
     return replace(
         service,
@@ -120,7 +128,7 @@ def problem(entry: Entry, name: str, service: Service, where: str) -> Problem:
         dataset, model = entry.dataset(name), entry.model
     except (ValueError, UsageError) as exc:
         raise ScenarioError(f"{where}: {name}: {exc}") from exc
-    service = service_of(table, service)
+    service = service_of(table.model, service)
 
     @lru_cache(maxsize=4096)
     def truth(candidate: Candidate) -> float:

@@ -105,7 +105,7 @@ def add_keys(path: Path, names: Iterable[str], budget: Budget | None = None) -> 
         UsageError: for a name that is taken or cannot be one, or a budget in a currency
             that is not sold here.
     """
-    budget = _sold(budget or Budget())
+    budget = sold(budget or Budget())
     names = [_checked(name) for name in names]
     with _locked(path):
         entries, pepper = _read(path) if path.exists() else ([], secrets.token_bytes(32))
@@ -151,7 +151,7 @@ def limit_key(path: Path, name: str, budget: Budget | None) -> None:
     Raises:
         UsageError: if there is no such key, or the budget is in a currency that is not sold here.
     """
-    sold = _sold(budget or Budget())
+    sold = sold(budget or Budget())
     _change(path, name, lambda entry: replace(entry, budget=sold))
 
 
@@ -172,7 +172,7 @@ def _checked(name: str) -> str:
     return name
 
 
-def _sold(budget: Budget) -> Budget:
+def sold(budget: Budget) -> Budget:
     for currency in budget.limits():
         if currency not in _SOLD:
             raise UsageError(f"budget {currency}: a key is limited in {', '.join(sorted(_SOLD))}")
@@ -215,7 +215,7 @@ def _read(path: Path) -> tuple[list[Entry], bytes]:
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     limits = row.get("budget") or {}
-    budget = _sold(Budget.of(limits)) if limits else Budget()
+    budget = sold(Budget.of(limits)) if limits else Budget()
     digest = row["sha256"]
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
         raise ValueError(f"the hash of key {row['name']!r} is none")
