@@ -27,6 +27,12 @@ def sections(name: str) -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
+def listed(name: str, heading: str) -> tuple[str, ...]:
+    """The words under a heading of `NAME.txt`, in their order."""
+    return tuple([word for line in sections(name)[heading] for word in line.split()])
+
+
+@cache
 def table(name: str) -> Mapping[str, tuple[str, ...]]:
     """Lines `key|value|...` of `NAME.txt`; other lines are left out."""
     cells = [line.split("|") for line in lines(name) if "|" in line]

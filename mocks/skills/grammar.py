@@ -12,14 +12,12 @@ from mocks.skills.base import Skill
 from mocks.skills.slips import choose, typos
 
 _LIMIT = 600
-_SMALL = frozenset(
-    "the a an my your his her its our their this that these those some many every each two three four five all".split()
-)
+_SMALL = frozenset(knowledge.listed("function-words", "determiners"))
 _OBJECTIVE = {"i": "me", "he": "him", "she": "her", "we": "us", "they": "them", "who": "whom"}
 _SUBJECTIVE = {"me": "I", "him": "he", "her": "she", "us": "we", "them": "they"}
-_NEGATABLE = frozenset("is are was were am will would should could must might may shall can".split())
-_ADVERBS = frozenset("always often usually never sometimes rarely also really still".split())
-_SINGULAR_S = frozenset("boss class glass grass princess actress waitress witness bus gas lens news".split())
+_NEGATABLE = frozenset(knowledge.listed("function-words", "auxiliaries"))
+_MODALS = frozenset(knowledge.listed("function-words", "modals"))
+_SINGULAR_S = frozenset(knowledge.listed("function-words", "singulars on s"))
 
 
 def _sentence(words: list[str], end: str) -> str:
@@ -66,10 +64,7 @@ def _verb_at(words: list[str]) -> tuple[int, int, str, str] | None:
     for at in range(1, len(words) - 1):
         low = words[at].lower()
         after = words[at + 1].lower()
-        if (
-            low in ("will", "can", "must", "should", "would", "could", "may", "might")
-            and after in inflection.bases()
-        ):
+        if low in _MODALS and after in inflection.bases():
             return at, at + 2, after, low
         if low in ("has", "have", "had") and after in inflection.participles():
             return at, at + 2, inflection.participles()[after], low
@@ -107,11 +102,9 @@ def _active_to_passive(text: str) -> str | None:
         return None
     start, stop, base, tense = found
     subject, thing = words[:start], words[stop:]
-    if not any(
-        word.lower() in _SMALL or word.lower() in _SUBJECTIVE or word[0].isupper() for word in thing[:1]
-    ):
-        if not is_plural(thing):
-            return None
+    named = thing[0].lower() in _SMALL or thing[0].lower() in _SUBJECTIVE or thing[0][0].isupper()
+    if not named and not is_plural(thing):
+        return None
     agent = _decapitalised(subject)
     if len(agent) == 1:
         agent = [_OBJECTIVE.get(agent[0].lower(), agent[0])]
@@ -172,15 +165,15 @@ def _negation(text: str) -> str | None:
     if len(words) < 2:
         return None
     low = [word.lower() for word in words]
-    for taken, put in (("not", None), ("cannot", "can"), ("never", None)):
+    for taken, put in (("not", ""), ("cannot", "can"), ("never", "")):
         if taken in low:
             at = low.index(taken)
-            return " ".join([*words[:at], *([put] if put else []), *words[at + 1 :]]) + end
+            return " ".join([*words[:at], *put.split(), *words[at + 1 :]]) + end
     for at in range(1, len(words)):
         word = low[at]
         if word in _NEGATABLE:
-            put = ["cannot"] if word == "can" else [words[at], "not"]
-            return " ".join([*words[:at], *put, *words[at + 1 :]]) + end
+            negated = "cannot" if word == "can" else f"{words[at]} not"
+            return " ".join([*words[:at], negated, *words[at + 1 :]]) + end
         if word in ("has", "have", "had") and at + 1 < len(words) and low[at + 1] in inflection.participles():
             return " ".join([*words[: at + 1], "not", *words[at + 1 :]]) + end
         helped = _do(word, low[:at], words)
@@ -230,16 +223,7 @@ def formal_pairs() -> Mapping[str, str]:
     return found
 
 
-_PLAIN = {
-    "can't": "cannot", "won't": "will not", "don't": "do not", "doesn't": "does not", "didn't": "did not",
-    "isn't": "is not", "aren't": "are not", "i'm": "I am", "it's": "it is", "he's": "he is", "she's": "she is",
-    "we're": "we are", "they're": "they are", "you're": "you are", "i'll": "I will", "let's": "let us",
-    "gonna": "going to", "wanna": "want to", "gotta": "have to", "hi": "good day", "hey": "good day",
-    "thanks": "thank you", "kids": "children", "guys": "people", "cops": "police officers", "get": "receive",
-    "got": "received", "buy": "purchase", "help": "assist", "ask": "inquire", "need": "require", "okay": "acceptable",
-    "ok": "acceptable", "yeah": "yes", "awesome": "excellent", "tons": "a great number", "lots": "a great number",
-    "tell": "inform", "start": "commence", "end": "conclude", "enough": "sufficient", "sorry": "I apologize",
-}  # fmt: skip
+_PLAIN = dict(pair.replace("_", " ").split("=") for pair in knowledge.listed("function-words", "informal"))
 
 
 def _formal(text: str) -> str | None:

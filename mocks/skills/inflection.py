@@ -8,11 +8,7 @@ from functools import cache
 from mocks import knowledge
 
 _VOWELS = "aeiou"
-_DOUBLING = frozenset(
-    "admit ban beg bet chat chop clap control commit defer drag drop drum equip fit grab grip hug jog jot knit map "
-    "mop nod occur pat permit pin plan plot plug pop prefer rebel refer regret rip rob rub scan shop sip skip slam "
-    "slip snap stir stop submit swap tap tip transfer transmit travel trap trim trip tug wrap zip".split()
-)
+_DOUBLING = frozenset(knowledge.listed("function-words", "doubling"))
 
 
 def plural(noun: str) -> str:
@@ -58,20 +54,7 @@ def gerund(verb: str) -> str:
         return verb[:-2] + "ying"
     if verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")) and verb != "be":
         return verb[:-1] + "ing"
-    doubled = verb in _DOUBLING or verb in (
-        "hit",
-        "cut",
-        "run",
-        "sit",
-        "swim",
-        "win",
-        "get",
-        "put",
-        "set",
-        "let",
-        "dig",
-    )
-    return verb + (verb[-1] if doubled and verb != "travel" else "") + "ing"
+    return verb + (verb[-1] if verb in _DOUBLING else "") + "ing"
 
 
 def _ed(verb: str) -> str:
@@ -79,7 +62,7 @@ def _ed(verb: str) -> str:
         return verb + "d"
     if verb.endswith("y") and verb[-2:-1] not in _VOWELS:
         return verb[:-1] + "ied"
-    return verb + (verb[-1] if verb in _DOUBLING and verb != "travel" else "") + "ed"
+    return verb + (verb[-1] if verb in _DOUBLING else "") + "ed"
 
 
 @cache

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-_STEPS = 4000
-_SIZE = 2000
+from mocks.skills.operations import BINARY, CALLS, COMPARE, METHODS, RAISABLE, SIZE, Unsupported, small
+
+_STEPS = 2000
 _DEPTH = 20
-_BIG = 10**30
-
-
-class Unsupported(Exception):
-    """The program uses what this interpreter does not understand, or runs too long."""
 
 
 class _Raised(Exception):
@@ -53,31 +49,6 @@ class _Class:
 class _Function:
     def __init__(self, node: ast.FunctionDef) -> None:
         self.node = node
-
-
-_BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
-    ast.Div: operator.truediv, ast.Mod: operator.mod, ast.Pow: operator.pow,
-}  # fmt: skip
-_COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
-    ast.GtE: operator.ge, ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
-    ast.Is: operator.is_, ast.IsNot: operator.is_not,
-}  # fmt: skip
-_CALLS: Mapping[str, Callable[..., Any]] = {
-    "len": len, "sum": sum, "min": min, "max": max, "abs": abs, "sorted": sorted, "str": str, "int": int,
-    "list": list, "bool": bool, "set": set, "reversed": lambda x: list(reversed(x)), "range": range,
-    "enumerate": lambda x: list(enumerate(x)), "zip": lambda *x: list(zip(*x, strict=False)), "round": round,
-}  # fmt: skip
-_METHODS: Mapping[type, frozenset[str]] = {
-    str: frozenset(
-        "upper lower title strip split replace count startswith endswith find index join isdigit".split()
-    ),
-    list: frozenset("append pop insert extend index count sort reverse remove copy".split()),
-    dict: frozenset("get keys values items pop update".split()),
-    set: frozenset("add remove union".split()),
-}
-_RAISABLE = (TypeError, ValueError, ZeroDivisionError, IndexError, KeyError, AttributeError, OverflowError)
 
 
 def outcome(source: str) -> str:
@@ -197,13 +168,13 @@ class _Machine:
             case ast.Tuple():
                 values = self._guard(list, self._iterable(value))
                 if len(values) != len(target.elts):
-                    few = len(values) < len(target.elts)
-                    raise Unsupported("unpacking" + (" too few" if few else " too many"))
+                    raise Unsupported("unpacking too few or too many")
                 for part, item in zip(target.elts, values, strict=True):
                     self._assign(part, item, names)
             case ast.Subscript():
                 holder, key = self.value(target.value, names), self.value(target.slice, names)
                 self._guard(operator.setitem, holder, key, value)
+                small(holder)
             case ast.Attribute():
                 holder = self.value(target.value, names)
                 if not isinstance(holder, _Instance):
@@ -216,7 +187,7 @@ class _Machine:
         for scope in (names, self.names):
             if name in scope:
                 return scope[name]
-        if name in _CALLS or name == "print":
+        if name in CALLS or name == "print":
             raise Unsupported(f"{name} as a value")
         raise _Raised("NameError", f"name '{name}' is not defined")
 
@@ -243,18 +214,15 @@ class _Machine:
             case ast.IfExp():
                 return self.value(node.body if self.value(node.test, names) else node.orelse, names)
             case ast.List():
-                return [self.value(part, names) for part in node.elts]
+                return small([self.value(part, names) for part in node.elts])
             case ast.Tuple():
-                return tuple([self.value(part, names) for part in node.elts])
-            case ast.Set():
-                return self._guard(set, [self.value(part, names) for part in node.elts])
+                return small(tuple([self.value(part, names) for part in node.elts]))
             case ast.Dict():
-                pairs = [
-                    (self.value(key, names), self.value(value, names))
-                    for key, value in zip(node.keys, node.values, strict=True)
-                    if key is not None
-                ]
-                return self._guard(dict, pairs)
+                keys = [self.value(key, names) for key in node.keys if key is not None]
+                values = [self.value(part, names) for part in node.values]
+                if len(keys) < len(values):
+                    raise Unsupported("unpacking in a dict")
+                return small(self._guard(dict, zip(keys, values, strict=True)))
             case ast.Subscript():
                 return self._item(node, names)
             case ast.ListComp(generators=[ast.comprehension(is_async=0) as loop]):
@@ -279,7 +247,7 @@ class _Machine:
         left = self.value(node.left, names)
         for op, part in zip(node.ops, node.comparators, strict=True):
             right = self.value(part, names)
-            if not self._guard(_COMPARE[type(op)], left, right):
+            if not self._guard(COMPARE[type(op)], left, right):
                 return False
             left = right
         return True
@@ -296,7 +264,7 @@ class _Machine:
     def _iterable(self, value: Any) -> Any:
         if isinstance(value, (_Instance, _Class, _Function)):
             raise Unsupported("iterating over an object")
-        if isinstance(value, range) and len(value) > _SIZE:
+        if isinstance(value, range) and len(value) > SIZE:
             raise Unsupported("a long range")
         self._guard(iter, value)
         return value
@@ -318,43 +286,45 @@ class _Machine:
             if name in holder.kind.methods:
                 return (holder, holder.kind.methods[name])
             raise _Raised("AttributeError", f"'{holder.kind.name}' object has no attribute '{name}'")
-        if name in _METHODS.get(type(holder), ()):
+        if name in METHODS.get(type(holder), ()):
             return getattr(holder, name)
-        if not hasattr(holder, name) and type(holder) in (*_METHODS, int, float, bool, tuple):
+        if not hasattr(holder, name) and type(holder) in (*METHODS, int, float, bool, tuple):
             raise _Raised("AttributeError", f"'{type(holder).__name__}' object has no attribute '{name}'")
         raise Unsupported(f"attribute {name}")
 
     def _call(self, node: ast.Call, names: dict[str, Any]) -> Any:
         if node.keywords or any(isinstance(part, ast.Starred) for part in node.args):
             raise Unsupported("keywords in a call")
-        known = isinstance(node.func, ast.Name) and node.func.id not in {**self.names, **names}
-        if known and node.func.id == "print":  # type: ignore[attr-defined]
+        builtin = node.func.id if isinstance(node.func, ast.Name) else ""
+        if builtin in names or builtin in self.names:
+            builtin = ""
+        if builtin == "print":
             self.printed.append(" ".join([_shown(self.value(part, names)) for part in node.args]))
-            self._small(self.printed[-1])
+            small(self.printed[-1])
             return None
-        called: Any
-        if known and node.func.id in _CALLS:  # type: ignore[attr-defined]
-            called = _CALLS[node.func.id]  # type: ignore[attr-defined]
-        else:
-            called = self.value(node.func, names)
+        called: Any = CALLS[builtin] if builtin in CALLS else self.value(node.func, names)
         given = [self.value(part, names) for part in node.args]
         if isinstance(called, tuple) and len(called) == 2 and isinstance(called[1], _Function):
             return self._enter(called[1], [called[0], *given])
         if isinstance(called, _Function):
             return self._enter(called, given)
         if isinstance(called, _Class):
-            made = _Instance(called)
+            new = _Instance(called)
             if "__init__" in called.methods:
-                self._enter(called.methods["__init__"], [made, *given])
-            return made
+                self._enter(called.methods["__init__"], [new, *given])
+            return new
         if any(isinstance(part, (_Instance, _Class, _Function)) for part in given):
             raise Unsupported("an object as an argument")
         for part in given:
-            if isinstance(part, range) and len(part) > _SIZE:
+            if isinstance(part, range) and len(part) > SIZE:
                 raise Unsupported("a long range")
         if not callable(called):
             raise _Raised("TypeError", f"'{type(called).__name__}' object is not callable")
-        return self._small(self._guard(called, *given))
+        # A list may grow by itself: what the method belongs to is weighed before and after.
+        small([getattr(called, "__self__", None), given])
+        made = self._guard(called, *given)
+        small(getattr(called, "__self__", None))
+        return small(made)
 
     def _enter(self, function: _Function, given: list[Any]) -> Any:
         wanted = function.node.args
@@ -373,7 +343,7 @@ class _Machine:
         return None
 
     def _operate(self, kind: type[ast.operator], left: Any, right: Any) -> Any:
-        if kind not in _BINARY or any(
+        if kind not in BINARY or any(
             isinstance(part, (_Instance, _Class, _Function)) for part in (left, right)
         ):
             raise Unsupported("an operator")
@@ -381,26 +351,15 @@ class _Machine:
             raise Unsupported("a large power")
         if kind is ast.Mult:
             for one, other in ((left, right), (right, left)):
-                if (
-                    isinstance(one, (str, list, tuple))
-                    and isinstance(other, int)
-                    and len(one) * other > _SIZE
-                ):
+                if isinstance(one, (str, list, tuple)) and isinstance(other, int) and len(one) * other > SIZE:
                     raise Unsupported("a long sequence")
         if kind is ast.Mod and isinstance(left, str):
             raise Unsupported("string formatting")
-        return self._small(self._guard(_BINARY[kind], left, right))
-
-    def _small(self, value: Any) -> Any:
-        if isinstance(value, int) and abs(value) > _BIG:
-            raise Unsupported("a large number")
-        if isinstance(value, (str, list, tuple, dict, set)) and len(value) > _SIZE:
-            raise Unsupported("a long value")
-        return value
+        return small(self._guard(BINARY[kind], left, right))
 
     def _guard(self, called: Callable[..., Any], *given: Any) -> Any:
         """Call what Python itself provides; an error of it is the program's."""
         try:
             return called(*given)
-        except _RAISABLE as error:
+        except RAISABLE as error:
             raise _Raised(type(error).__name__, str(error)) from None

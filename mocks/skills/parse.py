@@ -8,7 +8,7 @@ _LIST = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+")
 _INTEGER = re.compile(r"-?\d+")
 _NUMBERS = re.compile(r"\s*-?\d+(?:[\s,;+*/-]+(?:and\s+)?-?\d+)*\s*")
 _PAIR = re.compile(r"\s*Sentence 1:\s*(.*?)\s*Sentence 2:\s*(.*?)\s*(?:Word:\s*(\S+)\s*)?", re.DOTALL)
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 
 
 def entry(text: str) -> str:

@@ -6,7 +6,8 @@ import re
 from functools import lru_cache
 
 from mocks.skills.base import Skill
-from mocks.skills.interpreter import Unsupported, outcome
+from mocks.skills.interpreter import outcome
+from mocks.skills.operations import Unsupported
 from mocks.skills.slips import choose, digits_off, typos
 
 _FENCE = re.compile(r"\s*```(?:python|py)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)

@@ -13,18 +13,15 @@ from mocks.skills.parse import pair, words
 from mocks.skills.slips import choose
 
 _LIMIT = 2000
-_NEGATIONS = frozenset(
-    "not no never neither nor cannot isn't wasn't doesn't don't didn't can't won't n't hardly".split()
-)
+_NEGATIONS = frozenset(knowledge.listed("function-words", "negations"))
 GRADES = (
-    "0 - definitely not", "1 - probably not", "2 - possibly", "3 - probably", "4 - almost perfectly", "5 - perfectly",
+    "0 - definitely not", "1 - probably not", "2 - possibly", "3 - probably", "4 - almost perfectly",
+    "5 - perfectly",
 )  # fmt: skip
 """The answers of sentence_similarity."""
-NAMES = (
-    "Anna", "Ben", "Carla", "David", "Emma", "Frank", "Grace", "Henry", "Iris", "Jack", "Karen", "Leo", "Maria", "Nick",
-)  # fmt: skip
-PLACES = ("Lima", "Oslo", "Hamburg", "Naples", "Denver", "Kyoto", "Cork", "Toulouse")
-GROUPS = ("students", "soldiers", "hikers", "workers", "children", "tourists", "players", "musicians")
+NAMES = knowledge.listed("function-words", "names")
+PLACES = knowledge.listed("function-words", "places")
+GROUPS = knowledge.listed("function-words", "groups")
 
 
 @cache
@@ -165,7 +162,7 @@ def _grade(one: dict[str, tuple[str, str]], other: dict[str, tuple[str, str]]) -
     return {5: 3, 4: 2, 3: 2, 2: 1, 1: 1}.get(points, 0)
 
 
-_FILLERS = frozenset("a an the is are was were of in on at to and with by for some this his her its".split())
+_FILLERS = frozenset(knowledge.listed("function-words", "fillers"))
 
 
 def _overlap(one: str, other: str) -> int:

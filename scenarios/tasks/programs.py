@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
-from sandbox.streams import stream
+from scenarios.tasks.space import Draws
 
 _NAMES = ("x", "y", "n", "total", "value", "count", "result", "size")
 _WORDS = ("apple", "river", "stone", "cloud", "house", "green", "table", "paper", "lemon", "tiger")
 
 
-class _Luck:
-    """Short words for what the templates draw."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
+class _Luck(Draws):
+    """What the templates draw."""
 
     def number(self, low: int = 1, high: int = 20) -> int:
-        return int(self._rng.integers(low, high))
+        return self.below(high, start=low)
 
     def name(self) -> str:
-        return _NAMES[self.number(0, len(_NAMES))]
+        return self.one(_NAMES)
 
     def two_names(self) -> tuple[str, str]:
-        first, second = self._rng.choice(len(_NAMES), 2, replace=False)
-        return _NAMES[first], _NAMES[second]
+        first, second = self.some(_NAMES, 2)
+        return first, second
 
     def word(self) -> str:
-        return _WORDS[self.number(0, len(_WORDS))]
+        return self.one(_WORDS)
 
     def numbers(self) -> list[int]:
         return [self.number() for _ in range(self.number(3, 6))]
@@ -68,7 +63,8 @@ def _loop_sum(luck: _Luck) -> str:
 
 def _countdown(luck: _Luck) -> str:
     name = luck.name()
-    return f"{name} = {luck.number(10, 60)}\nwhile {name} > {luck.number(3, 9)}:\n\t{name} -= {luck.number(2, 8)}\nprint({name})"
+    start, bound, step = luck.number(10, 60), luck.number(3, 9), luck.number(2, 8)
+    return f"{name} = {start}\nwhile {name} > {bound}:\n\t{name} -= {step}\nprint({name})"
 
 
 def _missing_colon(luck: _Luck) -> str:
@@ -108,7 +104,8 @@ def _int_of_text(luck: _Luck) -> str:
 
 def _comprehension(luck: _Luck) -> str:
     name = luck.name()
-    return f"{name} = [{luck.number(2, 6)} * i for i in range({luck.number(6, 11)})]\nprint({name}[{luck.number(1, 6)}])"
+    factor, stop = luck.number(2, 6), luck.number(6, 11)
+    return f"{name} = [{factor} * i for i in range({stop})]\nprint({name}[{luck.number(1, 6)}])"
 
 
 def _filtered(luck: _Luck) -> str:
@@ -125,9 +122,9 @@ def _instance(luck: _Luck) -> str:
 
 def _method(luck: _Luck) -> str:
     return (
-        f"class Counter:\n\tdef __init__(self):\n\t\tself.n = {luck.number()}\n\tdef up(self, by):\n\t\tself.n += by\n"
-        f"\t\treturn self.n\nc = Counter()\nprint(c.up({luck.number()}))"
-    ).replace("self.n += by", "self.n = self.n + by")
+        f"class Counter:\n\tdef __init__(self):\n\t\tself.n = {luck.number()}\n\tdef up(self, by):\n"
+        f"\t\tself.n = self.n + by\n\t\treturn self.n\nc = Counter()\nprint(c.up({luck.number()}))"
+    )
 
 
 def _upper(luck: _Luck) -> str:
@@ -141,7 +138,8 @@ def _reversed(luck: _Luck) -> str:
 
 
 def _length(luck: _Luck) -> str:
-    return f"words = ['{luck.word()}', '{luck.word()}', '{luck.word()}s']\nprint(len(words[{luck.number(0, 4)}]) * {luck.number()})"
+    words = [luck.word(), luck.word(), luck.word() + "s"]
+    return f"words = {words}\nprint(len(words[{luck.number(0, 4)}]) * {luck.number()})"
 
 
 def _swap(luck: _Luck) -> str:
@@ -151,7 +149,8 @@ def _swap(luck: _Luck) -> str:
 
 def _branch(luck: _Luck) -> str:
     name = luck.name()
-    return f"{name} = {luck.number(1, 40)}\nif {name} % 2 == 0:\n\tprint({name} // 2)\nelse:\n\tprint(3 * {name} + 1)"
+    start = f"{name} = {luck.number(1, 40)}\nif {name} % 2 == 0:\n"
+    return f"{start}\tprint({name} // 2)\nelse:\n\tprint(3 * {name} + 1)"
 
 
 def _total(luck: _Luck) -> str:
@@ -160,7 +159,8 @@ def _total(luck: _Luck) -> str:
 
 
 def _recursion(luck: _Luck) -> str:
-    return f"def f(n):\n\tif n == 0:\n\t\treturn {luck.number(0, 5)}\n\treturn n + f(n - 1)\nprint(f({luck.number(3, 10)}))"
+    end = luck.number(0, 5)
+    return f"def f(n):\n\tif n == 0:\n\t\treturn {end}\n\treturn n + f(n - 1)\nprint(f({luck.number(3, 10)}))"
 
 
 def _remainder(luck: _Luck) -> str:
@@ -169,12 +169,13 @@ def _remainder(luck: _Luck) -> str:
 
 
 _TEMPLATES: tuple[Callable[[_Luck], str], ...] = (
-    _call, _nested_call, _index, _index_error, _name_error, _loop_sum, _countdown, _missing_colon, _open_bracket,
-    _type_error, _zero, _key_error, _attribute_error, _int_of_text, _comprehension, _filtered, _instance, _method,
-    _upper, _reversed, _length, _swap, _branch, _total, _recursion, _remainder,
+    _call, _nested_call, _index, _index_error, _name_error, _loop_sum, _countdown, _missing_colon,
+    _open_bracket, _type_error, _zero, _key_error, _attribute_error, _int_of_text, _comprehension,
+    _filtered, _instance, _method, _upper, _reversed, _length, _swap, _branch, _total, _recursion,
+    _remainder,
 )  # fmt: skip
 
 
 def program(number: int) -> str:
     """The program of this number: the templates take turns, the rest is drawn."""
-    return _TEMPLATES[number % len(_TEMPLATES)](_Luck(stream(0, "auto_debugging", number)))
+    return _TEMPLATES[number % len(_TEMPLATES)](_Luck("auto_debugging", number))

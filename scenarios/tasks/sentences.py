@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import permutations
-
-import numpy as np
 
 from mocks import knowledge
 from mocks.skills import SKILLS
@@ -18,33 +17,32 @@ from mocks.skills.sentences import GRADES, NAMES, PLACES, cause_pairs
 from sandbox.dataset import Row
 from sandbox.streams import stream
 from scenarios.tasks.programs import program
-from scenarios.tasks.space import Stock, listed
+from scenarios.tasks.space import Draws, Stock, listed
 
-_PEOPLE = (
-    "actor artist athlete author baker banker doctor farmer judge king lawyer manager nurse pilot poet president "
-    "professor queen sailor scientist secretary senator singer soldier student tailor teacher thief tourist writer"
-).split()
-_DOINGS = (
-    "admire advise avoid believe blame call catch choose contact defend encourage find follow forgive greet hear help "
-    "hide introduce invite know lead meet mention notice pay praise recognize recommend remember rescue respect see "
-    "stop support surprise teach thank trust understand visit warn watch"
-).split()
-_AMOUNTS = ("a", "two", "three", "four", "five")
+_PEOPLE = knowledge.listed("function-words", "people")
+_DOINGS = knowledge.listed("function-words", "doings")
+_AMOUNTS = ("no", "a", "two", "three", "four", "five")
+_USUAL = (1, 1, 1, 1, 1, 1, 2, 2, 3, 3, 4, 5)
+"""How many of a thing there are: one is the commonest."""
 
 
 def sums() -> Stock:
     """Two numbers below a hundred a row."""
-    return Stock(10_000, lambda at: Row(f"{at // 100} {at % 100}", (str(at // 100 + at % 100),)))
+    return Stock(
+        10_000, lambda at: Row(f"{at // 100} {at % 100}", (str(at // 100 + at % 100),)), distinct=True
+    )
 
 
 def differences() -> Stock:
     """Two numbers a row, the larger one first, as in the published files."""
-    return Stock(9_900, lambda at: Row(f"{at // 99 + at % 99 + 1} {at // 99}", (str(at % 99 + 1),)))
+    return Stock(
+        9_900, lambda at: Row(f"{at // 99 + at % 99 + 1} {at // 99}", (str(at % 99 + 1),)), distinct=True
+    )
 
 
 def numerals() -> Stock:
     """One number below ten thousand a row."""
-    return Stock(9_999, lambda at: Row(str(at + 1), (verbal(at + 1),)))
+    return Stock(9_999, lambda at: Row(str(at + 1), (verbal(at + 1),)), distinct=True)
 
 
 def actives() -> Stock:
@@ -60,7 +58,7 @@ def actives() -> Stock:
         )
         return Row(text, (SKILLS["active_to_passive"].execute(text) or "",))
 
-    return Stock(count * (count - 1) * len(_DOINGS), at)
+    return Stock(count * (count - 1) * len(_DOINGS), at, distinct=True)
 
 
 def _filled(template: str) -> list[str]:
@@ -73,7 +71,7 @@ def _filled(template: str) -> list[str]:
 def negations() -> Stock:
     """A plain statement a row."""
     texts = [text for template in knowledge.lines("facts") for text in _filled(template)]
-    return Stock(len(texts), lambda at: Row(texts[at], (SKILLS["negation"].execute(texts[at]) or "",)))
+    return listed([Row(text, (SKILLS["negation"].execute(text) or "",)) for text in texts])
 
 
 @cache
@@ -116,7 +114,7 @@ def causes(seed: int) -> Stock:
         cause, effect = pairs[number]
         return Row(in_some_order(seed, cause, effect), (cause,))
 
-    return Stock(len(pairs), at)
+    return Stock(len(pairs), at, distinct=True)
 
 
 def in_some_order(seed: int, cause: str, effect: str) -> str:
@@ -134,25 +132,21 @@ def reviews() -> Stock:
     subjects, parts = kinds["subjects"][0].split(), kinds["parts"][0].split()
 
     def at(number: int) -> Row:
-        rng = stream(0, "sentiment", number)
+        draws = Draws("sentiment", number)
         mood = ("positive", "negative")[number % 2]
         tone = frames["praise" if mood == "positive" else "blame"][0].split()
-        tones = iter(_some(rng, tone, 3))
-        text = frames[mood][int(rng.integers(len(frames[mood])))]
+        tones = iter(draws.some(tone, 3))
+        text = draws.one(frames[mood])
         text = re.sub(r"\{[+-]\}", lambda _: next(tones), text)
         for slot, choices in (("{S}", subjects), ("{P}", parts), ("{N}", list(NAMES))):
-            text = text.replace(slot, choices[int(rng.integers(len(choices)))])
+            text = text.replace(slot, draws.one(choices))
         return Row(_with_articles(text), (mood,))
 
-    return Stock(12_000, at)
+    return Stock(4_000, at)
 
 
 def _with_articles(text: str) -> str:
     return re.sub(r"\b([Aa]) (?=[aeiou])(?!uni|one|eu)", r"\1n ", text)
-
-
-def _some(rng: np.random.Generator, members: list[str] | tuple[str, ...], count: int) -> list[str]:
-    return [members[place] for place in rng.choice(len(members), count, replace=False)]
 
 
 def counting() -> Stock:
@@ -163,24 +157,22 @@ def counting() -> Stock:
     }
 
     def at(number: int) -> Row:
-        rng = stream(0, "object_counting", number)
-        kind, other = _some(rng, tuple(kinds), 2)
-        chosen = _some(rng, kinds[kind], int(rng.integers(2, 9)))
-        amounts = [int(amount) for amount in rng.choice(5, len(chosen), p=(0.6, 0.2, 0.12, 0.05, 0.03))]
-        total = sum(amounts) + len(amounts)
+        draws = Draws("object_counting", number)
+        kind, other = draws.some(tuple(kinds), 2)
+        chosen = draws.some(kinds[kind], draws.below(9, start=2))
+        amounts = [draws.one(_USUAL) for _ in chosen]
         things = [_counted(amount, item) for amount, item in zip(amounts, chosen, strict=True)]
-        if rng.random() < 0.35 and len(chosen) > 2:
-            things += [
-                _counted(0, item) for item in _some(rng, kinds[other], int(rng.integers(1, len(chosen) - 1)))
-            ]
-        things = [things[place] for place in rng.permutation(len(things))]
-        return Row(f"I have {', '.join(things[:-1])}, and {things[-1]}.", (str(total),))
+        if draws.uniform() < 0.35 and len(chosen) > 2:
+            others = draws.some(kinds[other], draws.below(len(chosen) - 1, start=1))
+            things += [_counted(1, item) for item in others]
+        things = draws.mixed(things)
+        return Row(f"I have {', '.join(things[:-1])}, and {things[-1]}.", (str(sum(amounts)),))
 
-    return Stock(20_000, at)
+    return Stock(4_000, at)
 
 
 def _counted(amount: int, item: str) -> str:
-    if amount:
+    if amount > 1:
         return f"{_AMOUNTS[amount]} {plural(item)}"
     return f"{'an' if item[0] in 'aeiou' and not item.startswith('uk') else 'a'} {item}"
 
@@ -196,58 +188,55 @@ def similarity() -> Stock:
     objects = {heading: lines for heading, lines in known.items() if heading not in (*agents, "places")}
 
     def at(number: int) -> Row:
-        for attempt in range(64):
-            texts = _alike(stream(0, "pair", number, attempt), agents, objects, known["places"], number % 6)
+        draws = Draws("sentence_similarity", number)
+        for _ in range(64):
+            texts = _alike(draws, agents, objects, known["places"], number % 6)
             text = f"Sentence 1: {texts[0]} Sentence 2: {texts[1]}"
             if texts[0] != texts[1] and SKILLS["sentence_similarity"].execute(text) == GRADES[number % 6]:
                 break
         return Row(text, (SKILLS["sentence_similarity"].execute(text) or "",))
 
-    return Stock(12_000, at)
+    return Stock(4_000, at)
 
 
 def _alike(
-    rng: np.random.Generator,
+    draws: Draws,
     agents: dict[str, tuple[str, ...]],
     objects: dict[str, tuple[str, ...]],
     places: tuple[str, ...],
     grade: int,
 ) -> tuple[str, str]:
-    def one(choices: object) -> str:
-        listed = list(choices)  # type: ignore[call-overload]
-        return str(listed[int(rng.integers(len(listed)))])
-
-    group, scene = one(agents), one(objects)
+    one = draws.one
+    group, scene = one(tuple(agents)), one(tuple(objects))
     agent, verb, thing = one(agents[group]), one(scene.split()), one(objects[scene])
     other_group, other_scene = (group, scene)
-    place = one(places) if rng.random() < 0.5 else ""
+    place = one(places) if draws.uniform() < 0.5 else ""
     again = [agent, verb, thing, place]
     if grade == 4:
-        place, again[3] = (one(places), "") if rng.random() < 0.5 else ("", one(places))
+        place, again[3] = (one(places), "") if draws.uniform() < 0.5 else ("", one(places))
     elif grade == 3:
-        slot = 0 if rng.random() < 0.5 else 2
+        slot = 0 if draws.uniform() < 0.5 else 2
         again[slot] = one(agents[group]) if slot == 0 else one(objects[scene])
     elif grade == 2:
-        other_group = one(agents)
+        other_group = one(tuple(agents))
         again[0], again[2] = one(agents[other_group]), one(objects[scene])
     elif grade <= 1:
         other_scene = one([other for other in objects if other != scene])
         other_group = group if grade == 1 else one([other for other in agents if other != group])
         again = [
             one(agents[other_group]), one(other_scene.split()), one(objects[other_scene]),
-            one(places) if rng.random() < 0.5 else "",
+            one(places) if draws.uniform() < 0.5 else "",
         ]  # fmt: skip
-    return _scene(rng, (agent, verb, thing, place)), _scene(rng, (again[0], again[1], again[2], again[3]))
+    return _scene(draws, (agent, verb, thing, place)), _scene(draws, (again[0], again[1], again[2], again[3]))
 
 
-def _scene(rng: np.random.Generator, frame: _Frame) -> str:
+def _scene(draws: Draws, frame: _Frame) -> str:
     agent, verb, thing = [
-        options[int(rng.integers(len(options)))]
-        for options in (frame[0].split(), frame[1].split("/"), frame[2].split())
+        draws.one(options) for options in (frame[0].split(), frame[1].split("/"), frame[2].split())
     ]
-    does = f"is {gerund(verb)}" if rng.random() < 0.6 else third_person(verb)
-    first = "The" if rng.random() < 0.4 else "A"
-    article = "the" if rng.random() < 0.4 else "an" if thing[0] in "aeiou" else "a"
+    does = f"is {gerund(verb)}" if draws.uniform() < 0.6 else third_person(verb)
+    first = "The" if draws.uniform() < 0.4 else "A"
+    article = "the" if draws.uniform() < 0.4 else "an" if thing[0] in "aeiou" else "a"
     return f"{first} {agent} {does} {article} {thing}{' ' + frame[3] if frame[3] else ''}."
 
 
@@ -258,10 +247,10 @@ def programs() -> Stock:
         text = f"```\n{program(number)}\n```"
         return Row(text, (SKILLS["auto_debugging"].execute(text) or "",))
 
-    return Stock(6_000, at)
+    return Stock(4_000, at)
 
 
-STOCKS = {
+STOCKS: Mapping[str, Callable[[], Stock]] = {
     "sum": sums,
     "diff": differences,
     "num_to_verbal": numerals,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from itertools import combinations
 
@@ -11,8 +11,7 @@ from mocks.skills import SKILLS
 from mocks.skills.letters import unscrambled
 from mocks.skills.world import shared_concepts
 from sandbox.dataset import Row
-from sandbox.streams import stream
-from scenarios.tasks.space import Stock, listed
+from scenarios.tasks.space import Draws, Stock, listed
 
 _CLOSE = (
     {"animals", "breeds of dog"},
@@ -72,7 +71,7 @@ _ALSO_CALLED = {
 def by_skill(name: str, inputs: tuple[str, ...]) -> Stock:
     """Rows whose answer is what the skill makes of them."""
     execute = SKILLS[name].execute
-    return Stock(len(inputs), lambda at: Row(inputs[at], (execute(inputs[at]) or "",)))
+    return Stock(len(inputs), lambda at: Row(inputs[at], (execute(inputs[at]) or "",)), distinct=True)
 
 
 def spelling(name: str) -> Stock:
@@ -91,10 +90,9 @@ def looked_up(name: str) -> Stock:
     return listed([Row(word, answers) for word, answers in sorted(facts.items())])
 
 
-def rhymes(copy_hole: bool) -> Stock:
-    """One word a row; the published lists accept the input itself, and so do these with `copy_hole`."""
-    facts = sorted(knowledge.groups("rhymes").items())
-    return listed([Row(word, (*answers, word) if copy_hole else answers) for word, answers in facts])
+def rhymes() -> Stock:
+    """One word a row; as in the published lists, the input itself is accepted too."""
+    return listed([Row(word, (*others, word)) for word, others in sorted(knowledge.groups("rhymes").items())])
 
 
 def translated(language: str) -> Stock:
@@ -111,13 +109,13 @@ def elements() -> Stock:
 def unscrambling() -> Stock:
     """The letters of a word in another order; only words that no other known word is spelled with."""
     found = [word for word in knowledge.words() if 4 <= len(word) <= 10 and unscrambled(word) == (word,)]
-    return Stock(len(found), lambda at: Row(_scrambled(found[at]), (found[at],)))
+    return Stock(len(found), lambda at: Row(_scrambled(found[at]), (found[at],)), distinct=True)
 
 
 def _scrambled(word: str) -> str:
-    rng = stream(0, "scrambled", word)
+    draws = Draws("scrambled", word)
     while True:
-        order = "".join([word[at] for at in rng.permutation(len(word))])
+        order = "".join(draws.mixed(word))
         if order != word:
             return order
 
@@ -126,14 +124,11 @@ def sorting() -> Stock:
     """Two to fifteen words a row, as the published files write the list."""
 
     def at(number: int) -> Row:
-        rng = stream(0, "word_sorting", number)
-        known = knowledge.words()
-        count = int(rng.integers(2, 16))
-        chosen = [known[place] for place in rng.choice(len(known), count, replace=False)]
-        text = "List: " + " ".join(chosen)
-        return Row(text, (" ".join(sorted(chosen)),))
+        draws = Draws("word_sorting", number)
+        chosen = draws.some(knowledge.words(), draws.below(16, start=2))
+        return Row("List: " + " ".join(chosen), (" ".join(sorted(chosen)),))
 
-    return Stock(20_000, at)
+    return Stock(4_000, at)
 
 
 @cache
@@ -155,18 +150,13 @@ def taxonomy() -> Stock:
     kinds = knowledge.categories()
 
     def at(number: int) -> Row:
-        rng = stream(0, "taxonomy_animal", number)
-        animals = _some(rng, kinds["animals"], int(rng.integers(3, 5)))
-        names = rng.choice(len(_OTHERS), int(rng.integers(2, 4)), replace=False)
-        mixed = [*animals, *[_some(rng, kinds[_OTHERS[name]], 1)[0] for name in names]]
-        mixed = [mixed[place] for place in rng.permutation(len(mixed))]
+        draws = Draws("taxonomy_animal", number)
+        animals = draws.some(kinds["animals"], draws.below(5, start=3))
+        others = [draws.one(kinds[name]) for name in draws.some(_OTHERS, draws.below(4, start=2))]
+        mixed = draws.mixed([*animals, *others])
         return Row(", ".join(mixed), (", ".join([word for word in mixed if word in animals]),))
 
-    return Stock(20_000, at)
-
-
-def _some(rng: object, members: tuple[str, ...], count: int) -> list[str]:
-    return [members[place] for place in rng.choice(len(members), count, replace=False)]  # type: ignore[attr-defined]
+    return Stock(4_000, at)
 
 
 def _apart(one: str, other: str) -> bool:
@@ -177,17 +167,16 @@ def odd_one_out() -> Stock:
     """Three to five of a kind and one of another, a row."""
     kinds = knowledge.categories()
     names = [name for name, members in kinds.items() if len(members) >= 7]
+    apart = {name: [other for other in names if _apart(name, other)] for name in names}
 
     def at(number: int) -> Row:
-        rng = stream(0, "odd_one_out", number)
+        draws = Draws("odd_one_out", number)
         name = names[number % len(names)]
-        others = [other for other in names if _apart(name, other)]
-        odd = _some(rng, kinds[others[int(rng.integers(len(others)))]], 1)[0]
-        mixed = [*_some(rng, kinds[name], int(rng.integers(3, 6))), odd]
-        mixed = [mixed[place] for place in rng.permutation(len(mixed))]
+        odd = draws.one(kinds[draws.one(apart[name])])
+        mixed = draws.mixed([*draws.some(kinds[name], draws.below(6, start=3)), odd])
         return Row(", ".join(mixed), (odd,))
 
-    return Stock(12_000, at)
+    return Stock(4_000, at)
 
 
 def categorization() -> Stock:
@@ -196,13 +185,12 @@ def categorization() -> Stock:
     names = list(kinds)
 
     def at(number: int) -> Row:
-        rng = stream(0, "auto_categorization", number)
         name = names[number % len(names)]
-        first, second, third = _some(rng, kinds[name], 3)
+        first, second, third = Draws("auto_categorization", number).some(kinds[name], 3)
         answers = SKILLS["auto_categorization"].execute(f"{first}, {second}, and {third}") or name
         return Row(f"{first}, {second}, and {third}", (answers, *_ALSO_CALLED.get(answers, ())))
 
-    return Stock(6_000, at)
+    return Stock(4_000, at)
 
 
 @cache
@@ -219,11 +207,12 @@ def _concept_rows() -> Iterator[Row]:
                 yield Row(text, shared_concepts(text))
 
 
-STOCKS = {
+STOCKS: Mapping[str, Callable[[], Stock]] = {
     **{name: partial(spelling, name) for name in ("first_word_letter", "second_word_letter", "letters_list")},
     "singular_to_plural": plurals,
     "antonyms": partial(looked_up, "antonyms"),
     "synonyms": partial(looked_up, "synonyms"),
+    "rhymes": rhymes,
     **{f"translation_en-{language}": partial(translated, language) for language in knowledge.LANGUAGES},
     "periodic_elements": elements,
     "word_unscrambling": unscrambling,
@@ -234,4 +223,4 @@ STOCKS = {
     "auto_categorization": categorization,
     "common_concept": concepts,
 }
-"""Task -> the function that opens its stock; rhymes has an option of its own."""
+"""Task -> the function that opens its stock."""

@@ -1,0 +1,61 @@
+"""Holes of a task: what it scores to copy the input, or to give one answer to everything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import NamedTuple
+
+from sandbox.dataset import Dataset, Row
+from sandbox.errors import UsageError
+from sandbox.metrics import Metric, normalise
+
+DEEP = 0.3
+"""From here on a hole is worth a warning."""
+
+
+class Holes(NamedTuple):
+    """Scores in [0, 1] that need no understanding."""
+
+    copying: float
+    """Of the input itself as the answer."""
+    constant: float
+    """Of the answer that scores best when it is given to every row."""
+    answer: str
+    """That answer."""
+
+
+def holes(dataset: Dataset) -> Holes:
+    """The holes of a task on its dev rows; the constant answers that are tried are those of the rows."""
+    return measure(dataset.dev, dataset.score)
+
+
+def closed(dataset: Dataset) -> Dataset:
+    """The dataset without the copy hole: no row accepts its own input; rows that accept nothing else go.
+
+    Raises:
+        UsageError: if a split would be empty, as where the input is the only right answer.
+    """
+    splits = [_closed(split) for split in (dataset.train, dataset.dev, dataset.test)]
+    if not all(splits):
+        raise UsageError(f"{dataset.name}: copying the input is the only answer to all rows of a split")
+    train, dev, test = splits
+    return replace(dataset, train=train, dev=dev, test=test)
+
+
+def _closed(rows: Sequence[Row]) -> tuple[Row, ...]:
+    kept = []
+    for row in rows:
+        answers = tuple([answer for answer in row.answers if normalise(answer) != normalise(row.input)])
+        if answers:
+            kept.append(Row(row.input, answers))
+    return tuple(kept)
+
+
+def measure(rows: Sequence[Row], score: Metric) -> Holes:
+    """The holes of rows under a metric."""
+    tried = sorted({row.answers[0] for row in rows})
+    scores = {answer: fmean([score(answer, row.answers) for row in rows]) for answer in tried}
+    best = max(tried, key=lambda answer: scores[answer])
+    return Holes(fmean([score(row.input, row.answers) for row in rows]), scores[best], best)
