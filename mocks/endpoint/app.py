@@ -14,7 +14,7 @@ from mocks.endpoint import jobs, reading
 from mocks.endpoint.accounts import Account
 from mocks.endpoint.calls import Calls
 from mocks.endpoint.clock import Clock, ScaledClock, VirtualClock
-from mocks.endpoint.exchange import Exchange, HungUp, Receive, Scope, Send
+from mocks.endpoint.exchange import TRANSPORT, Exchange, HungUp, Receive, Scope, Send
 from mocks.endpoint.faults import Schedule, Switch
 from mocks.endpoint.keys import KeyRing
 from mocks.endpoint.metrics import Metrics
@@ -98,7 +98,7 @@ class Endpoint:
             except Problem as problem:
                 await exchange.fail(problem)
         except (HungUp, ConnectionError):
-            if scope.get("sandbox.transport") is None:
+            if TRANSPORT not in scope:
                 raise
         finally:
             metrics.in_flight -= 1

@@ -65,22 +65,18 @@ class Exchange:
         told = self.headers.get(b"content-length")
         if told is not None and (not told.isdigit() or len(told) > 18 or int(told) > most):
             raise _too_large(most)
-        try:
-            async with asyncio.timeout(seconds):
-                message = await self.receive()
-                if not message.get("more_body") and message["type"] == "http.request":
-                    body: bytes = message.get("body", b"")
-                else:
+        message = await self.receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            body: bytes = message.get("body", b"")
+        else:
+            try:
+                async with asyncio.timeout(seconds):
                     body = await self._rest(message, most)
-        except TimeoutError:
-            raise Problem(
-                408,
-                "timeout",
-                "request_timeout",
-                None,
-                f"The body took more than {seconds:g} s.",
-                _CLOSE,
-            ) from None
+            except TimeoutError:
+                raise Problem(
+                    408, "timeout", "request_timeout", None,
+                    f"The body took more than {seconds:g} s.", _CLOSE,
+                ) from None  # fmt: skip
         if len(body) > most:
             raise _too_large(most)
         return body

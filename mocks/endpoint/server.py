@@ -1,4 +1,4 @@
-"""Runs the endpoint on uvicorn, one process: in the foreground, or in a thread beside a test."""
+"""Runs the endpoint, one process: in the foreground, or in a thread beside a test."""
 
 from __future__ import annotations
 
@@ -10,15 +10,9 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from mocks.endpoint.app import Endpoint
 from sandbox.errors import MissingExtra, UsageError
-
-KEEP_ALIVE = 75.0
-"""Seconds for which an idle connection stays open; more than clients keep them in their pools."""
-HEAD_SECONDS = 20.0
-"""How long a client may take to send the head of a request."""
 
 
 def serve(
@@ -35,7 +29,7 @@ def serve(
     signal cuts them off) and new ones are answered with 503.
 
     Args:
-        app: see `make_app`.
+        app: see `mocks.endpoint.app.make_app`.
         host: where to listen. Anything but loopback needs an app with keys.
         port: 0 takes a free one.
         ready: is told the base URL as soon as the server answers.
@@ -46,69 +40,111 @@ def serve(
 
     Raises:
         UsageError: for an address that cannot be used, or is open to others while no keys are.
-        MissingExtra: if uvicorn is not installed.
+        MissingExtra: if the packages of the extra `serve` are not installed.
     """
     if app.keys is None and not _is_loopback(host):
         raise UsageError(f"host {host}: without keys only loopback is served; make keys, or use 127.0.0.1")
-    server = _server(app, patience)
-    listener = _listen(host, port)
-    url = _base_url(host, listener)
+    service = _Service(app, host, port, patience)
 
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError):
-                loop.add_signal_handler(number, server.wind_down)
-        task = loop.create_task(server._serve([listener]))
-        while not server.started and not task.done():
-            await asyncio.sleep(0.005)
-        if server.started:
-            print(f"serving {', '.join(app.models)} at {url}", file=sys.stderr, flush=True)  # noqa: T201
-            if ready is not None:
-                ready(url)
-        await task
+    def announce() -> None:
+        print(f"serving {', '.join(app.models)} at {service.url}", file=sys.stderr, flush=True)  # noqa: T201
+        if ready is not None:
+            ready(service.url)
 
-    _run(run, server)
+    service.run(announce, signals=True)
     return 0
 
 
 @contextlib.contextmanager
 def running(app: Endpoint, patience: float = 5.0) -> Iterator[str]:
     """Serve on a free loopback port in a thread, and give the base URL; for tests."""
-    server = _server(app, patience)
-    listener = _listen("127.0.0.1", 0)
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            _run(lambda: server._serve([listener]), server)
-        except BaseException as exc:  # told to whoever waits
-            failed.append(exc)
-
-    thread = threading.Thread(target=run, name="endpoint", daemon=True)
+    service = _Service(app, "127.0.0.1", 0, patience)
+    ready = threading.Event()
+    thread = threading.Thread(target=service.run, args=(ready.set, False), name="endpoint", daemon=True)
     thread.start()
-    while not server.started and thread.is_alive():
-        thread.join(0.002)
-    if failed:
-        raise failed[0]
+    while not ready.wait(0.01):
+        if not thread.is_alive():
+            raise UsageError("the endpoint did not start")
     try:
-        yield _base_url("127.0.0.1", listener)
+        yield service.url
     finally:
-        server.should_exit = True
+        service.stop()
         thread.join(patience + 10)
 
 
-def _run(main: Callable[[], Any], server: Any) -> None:
-    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-        runner.run(main())
+class _Service:
+    """One listening socket and its event loop."""
+
+    def __init__(self, app: Endpoint, host: str, port: int, patience: float) -> None:
+        try:
+            import httptools  # noqa: F401  # type: ignore[import-untyped]
+        except ImportError as exc:
+            raise MissingExtra("serving", "serve") from exc
+        self._app = app
+        self._patience = patience
+        self._listener = _listen(host, port)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._signalled = asyncio.Event()
+        self._forced = asyncio.Event()
+        number = self._listener.getsockname()[1]
+        self.url = f"http://[{host}]:{number}/v1" if ":" in host else f"http://{host}:{number}/v1"
+
+    def run(self, ready: Callable[[], None], signals: bool) -> None:
+        """Serve until `stop`."""
+        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+            runner.run(self._serve(ready, signals))
+
+    def stop(self) -> None:
+        """From another thread: finish what is in flight, then leave."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has left already
+                self._loop.call_soon_threadsafe(self._wind_down)
+
+    def _wind_down(self) -> None:
+        if self._signalled.is_set():
+            self._forced.set()
+        self._app.draining = True
+        self._signalled.set()
+
+    async def _serve(self, ready: Callable[[], None], signals: bool) -> None:
+        from mocks.endpoint.wire import Wire
+
+        loop = self._loop = asyncio.get_running_loop()
+        if signals:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._wind_down)
+        wire = Wire(self._app)
+        server = await loop.create_server(wire.connect, sock=self._listener, backlog=2048)
+        sweeping = loop.create_task(_sweep(wire.sweep))
+        try:
+            ready()
+            await self._signalled.wait()
+            wire.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    while self._app.in_flight and not self._forced.is_set():
+                        await asyncio.sleep(0.02)
+        finally:
+            sweeping.cancel()
+            server.close()
+            wire.close()
+            await asyncio.sleep(0)
+            await wire.abort()
 
 
-def _server(app: Endpoint, patience: float) -> Any:
+async def _sweep(sweep: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(0.5)
+        sweep()
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        from mocks.endpoint.wire import GracefulServer, settings
-    except ImportError as exc:
-        raise MissingExtra("serving", "serve") from exc
-    return GracefulServer(settings(app, KEEP_ALIVE, patience), app, HEAD_SECONDS, patience)
+        import uvloop
+    except ImportError:
+        return None
+    make: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return make
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -122,11 +158,6 @@ def _listen(host: str, port: int) -> socket.socket:
         raise UsageError(f"cannot listen at {host}:{port}: {exc}") from None
     listener.setblocking(False)
     return listener
-
-
-def _base_url(host: str, listener: socket.socket) -> str:
-    port = listener.getsockname()[1]
-    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
 
 
 def _is_loopback(host: str) -> bool:

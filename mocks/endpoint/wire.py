@@ -1,126 +1,430 @@
-"""uvicorn, with what we need beside it: the raw connection, clocks for slow heads, and a slow goodbye.
+"""HTTP/1.1 for an ASGI application, on httptools: leaner than uvicorn, and it lets faults at the wire.
 
-To be imported inside functions only: it needs the extra `serve`.
+A request whose body is there at once, which most are, runs without a task until it has to
+wait; head and body of its answer leave in one write. To be imported inside functions only:
+it needs the extra `serve`.
 """
 
 from __future__ import annotations
 
-import time
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from email.utils import formatdate
+from http import HTTPStatus
+from time import monotonic
+from types import coroutine
 from typing import Any
+from urllib.parse import unquote
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
 
-from mocks.endpoint.app import Endpoint
 from mocks.endpoint.exchange import TRANSPORT
 from mocks.endpoint.problems import error_body
 
+log = logging.getLogger("sandbox.endpoint")
 MOST_HEAD = 64 * 2**10
 """Bytes of a request's line and headers."""
+HEAD_SECONDS = 20.0
+"""How long a client may take to send the head of a request."""
+IDLE_SECONDS = 75.0
+"""How long a connection stays open between requests; more than clients keep them in their pools."""
+STUCK_SECONDS = 60.0
+"""How long a client may leave its answer unread."""
+LINGER_SECONDS = 2.0
+"""How long the rest of a refused body is read, so that the refusal is not lost with it."""
+_FULL = 2**20
+"""Bytes of a body that nobody has read, beyond which its connection is not read."""
+_STATUS = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in HTTPStatus
+}
+_DISCONNECT = {"type": "http.disconnect"}
+_App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-class Wire(HttpToolsProtocol):
-    """One connection."""
+class Wire:
+    """All connections of one server."""
 
-    headless = True
-    """Between requests, or in the head of one."""
-    head_bytes = 0
-    head_since = 0.0
-    """When the head began, in seconds of the monotonic clock; 0 between requests."""
+    def __init__(self, app: _App) -> None:
+        self.app = app
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[Connection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.now = 0.0
+        """Seconds, renewed by `sweep`: exact enough for what is measured in seconds."""
+        self.date = b""
+        self.sweep()
 
-    def connection_made(self, transport: Any) -> None:
-        """A client that connects has to say something."""
-        self.head_since = time.monotonic()
-        super().connection_made(transport)
+    def connect(self) -> Connection:
+        """What speaks to a new client."""
+        return Connection(self)
+
+    def sweep(self) -> None:
+        """Close whoever has been silent, slow or stuck for too long. To be called twice a second."""
+        self.now = monotonic()
+        self.date = b"date: " + formatdate(usegmt=True).encode() + b"\r\n"
+        for connection in list(self.connections):
+            connection.check(self.now)
+
+    def close(self) -> None:
+        """Close everything that is idle; what is being answered is closed after its answer."""
+        for connection in list(self.connections):
+            connection.last = True
+            if connection.turn is None:
+                connection.transport.close()
+
+    async def abort(self) -> None:
+        """Cut everything off."""
+        for task in list(self.tasks):
+            task.cancel()
+        for connection in list(self.connections):
+            connection.transport.abort()
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=1)
+
+
+class Turn:
+    """One request and its answer, as ASGI sees them."""
+
+    __slots__ = (
+        "_begun", "_chunked", "_connection", "_head", "_waiter", "body", "complete", "expects", "keep",
+        "left", "more", "scope", "started", "told",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, scope: dict[str, Any], keep: bool, expects: bool) -> None:
+        self.scope = scope
+        self.keep = keep
+        """Whether the connection stays open after the answer."""
+        self.expects = expects
+        """The client waits for a word before it sends the body."""
+        self.body = b""
+        self.more = True
+        """The body has not ended yet."""
+        self.started = False
+        """The application works on it."""
+        self.told = False
+        """The application has seen the body's end."""
+        self.left = False
+        """The client is gone."""
+        self.complete = False
+        self._connection = connection
+        self._begun = False
+        self._chunked = False
+        self._head: bytes | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Something has come in."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def receive(self) -> dict[str, Any]:
+        """What came in; the first time without waiting, even if that is nothing yet."""
+        if self.expects:
+            self.expects = False
+            if self.more:
+                self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while not (self.left or self.complete):
+            if not self.told and (self.body or not self.more or not self._begun):
+                self._begun = True
+                body, self.body = self.body, b""
+                self.told = not self.more
+                self._connection.resume()
+                return {"type": "http.request", "body": body, "more_body": self.more}
+            self._waiter = self._connection.wire.loop.create_future()
+            await self._waiter
+        return _DISCONNECT
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """A part of the answer."""
+        connection = self._connection
+        if self.left:
+            return
+        if connection.drained is not None:
+            await connection.drained
+        if message["type"] == "http.response.start":
+            self._head = self._write_head(message["status"], message["headers"])
+            return
+        body, more = message.get("body", b""), message.get("more_body", False)
+        if self.scope["method"] == "HEAD":
+            body = b""
+        elif self._chunked:
+            body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            if not more:
+                body += b"0\r\n\r\n"
+        if self._head is not None:
+            body, self._head = self._head + body, None
+        connection.transport.write(body)
+        if not more:
+            self.complete = True
+            self.wake()
+            connection.answered(self)
+
+    def _write_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
+        parts = [_STATUS[status], self._connection.wire.date]
+        sized = False
+        for name, value in headers:
+            parts += (name, b": ", value, b"\r\n")
+            if name == b"content-length":
+                sized = True
+            elif name == b"connection":
+                self.keep = False
+        if not sized:
+            self._chunked = self.scope["http_version"] != "1.0"
+            if self._chunked:
+                parts.append(b"transfer-encoding: chunked\r\n")
+            else:
+                self.keep = False
+        if self._connection.last:
+            self.keep = False
+        if not self.keep:
+            parts.append(b"connection: close\r\n")
+        parts.append(b"\r\n")
+        return b"".join(parts)
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection; requests that come before the last is answered wait their turn."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.transport: Any = None
+        self.turn: Turn | None = None
+        """The request that is being answered."""
+        self.drained: asyncio.Future[None] | None = None
+        """Done when the client has read enough; None if nobody has to wait for that."""
+        self.last = False
+        """To be closed after the answer."""
+        self._reading: Turn | None = None
+        """The request whose body is coming in."""
+        self._queue: deque[Turn] = deque()
+        self._parser: Any = None
+        self._since = wire.now
+        """When the state began that must not last too long."""
+        self._head_bytes = 0
+        self._lingers = False
+        self._paused = False
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._client: Any = None
+        self._server: Any = None
+
+    # --- asyncio ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is here."""
+        self.transport = transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._client = transport.get_extra_info("peername")
+        self._server = transport.get_extra_info("sockname")
+        self.wire.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone, and so is whoever would have read the answers."""
+        self.wire.connections.discard(self)
+        self._queue.clear()
+        for turn in (self.turn, self._reading):
+            if turn is not None:
+                turn.left = True
+                turn.wake()
+        self.resume_writing()
+        self._parser = None
+
+    def eof_received(self) -> bool:
+        """A client that will not send any more is gone, as for every HTTP server of this kind."""
+        return False
+
+    def pause_writing(self) -> None:
+        """The client does not read."""
+        if self.drained is None:
+            self.drained = self.wire.loop.create_future()
+            self._since = self.wire.now
+
+    def resume_writing(self) -> None:
+        """It does again, or is gone."""
+        drained, self.drained = self.drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
 
     def data_received(self, data: bytes) -> None:
-        """Counts what belongs to heads, roughly: a body that follows in the same packet counts too."""
-        if self.headless:
-            if not self.head_bytes:
-                self.head_since = time.monotonic()
-            self.head_bytes += len(data)
-            super().data_received(data)
-            if self.headless and self.head_bytes > MOST_HEAD and not self.transport.is_closing():
-                self._refuse(b"431 Request Header Fields Too Large", "The headers are too large.")
-        else:
-            super().data_received(data)
+        """Some bytes."""
+        if self._lingers:
+            return
+        if self._reading is None:
+            if not self._head_bytes:
+                self._since = self.wire.now
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(400, "This server speaks HTTP/1.1 only.")
+            return
+        except httptools.HttpParserError:
+            self._refuse(400, "This is not HTTP.")
+            return
+        reading = self._reading
+        if reading is None:
+            if self._head_bytes > MOST_HEAD:
+                self._refuse(431, f"The headers are larger than {MOST_HEAD} bytes.")
+        elif reading is self.turn and not reading.started:
+            self._start(reading)
+
+    # --- httptools ---
 
     def on_message_begin(self) -> None:
-        """The scope carries the transport, so that faults can break it."""
-        super().on_message_begin()
-        self.scope[TRANSPORT] = self.transport  # type: ignore[literal-required]
+        """A new request."""
+        self._url = b""
+        self._headers = []
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of its address."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """The head is there."""
-        self.headless = False
-        self.head_bytes = 0
-        self.head_since = 0.0
-        super().on_headers_complete()
+        """All headers."""
+        parser = self._parser
+        raw_path, _, query = self._url.partition(b"?")
+        path = raw_path.decode("latin-1")
+        version = parser.get_http_version()
+        scope = {
+            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": version,
+            "method": parser.get_method().decode("ascii"), "scheme": "http",
+            "path": unquote(path) if "%" in path else path, "raw_path": raw_path, "query_string": query,
+            "root_path": "", "headers": self._headers, "client": self._client, "server": self._server,
+            TRANSPORT: self.transport,
+        }  # fmt: skip
+        expects = any(name == b"expect" and value.lower() == b"100-continue" for name, value in self._headers)
+        turn = self._reading = Turn(self, scope, parser.should_keep_alive(), expects)
+        self._head_bytes = 0
+        if self.turn is None:
+            self.turn = turn
+        else:
+            self._queue.append(turn)
+            if len(self._queue) > 64:
+                self._pause()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        turn = self._reading
+        if turn is not None and not turn.complete:
+            turn.body = turn.body + body if turn.body else body
+            if len(turn.body) > _FULL:
+                self._pause()
+            turn.wake()
 
     def on_message_complete(self) -> None:
-        """What comes next is another head."""
-        self.headless = True
-        super().on_message_complete()
+        """The whole request is here."""
+        turn, self._reading = self._reading, None
+        if turn is None:
+            return
+        turn.more = False
+        turn.wake()
+        self._since = self.wire.now
+        if turn is self.turn and not turn.complete:
+            self._start(turn)
 
-    def send_400_response(self, msg: str) -> None:
-        """What is no HTTP gets an error of OpenAI's shape."""
-        self._refuse(b"400 Bad Request", msg)
+    # --- turns ---
 
-    def late(self, now: float, seconds: float) -> bool:
-        """Whether a head has been under way for too long."""
-        return self.headless and 0 < self.head_since < now - seconds
+    def _start(self, turn: Turn) -> None:
+        """Let the application work on a request, unless it does already."""
+        if turn.started:
+            return
+        turn.started = True
+        work = _guarded(self.wire.app, turn, self)
+        if turn.more:  # it will wait for the body, and measures how long: that takes a task
+            task = self.wire.loop.create_task(work)
+        else:
+            try:
+                waits = work.send(None)
+            except StopIteration:
+                return
+            task = self.wire.loop.create_task(_resume(work, waits))
+        self.wire.tasks.add(task)
+        task.add_done_callback(self.wire.tasks.discard)
 
-    def _refuse(self, status: bytes, message: str) -> None:
-        body = error_body(message, "invalid_request_error", None)
-        self.transport.write(
-            b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-            b"connection: close\r\n\r\n%s" % (status, len(body), body)
-        )
+    def answered(self, turn: Turn) -> None:
+        """The next, please."""
+        self.turn = None
+        self._since = self.wire.now
+        if not turn.keep:
+            if turn.more and not self.transport.is_closing():
+                self._lingers = True
+                self.resume()
+                if self.transport.can_write_eof():
+                    self.transport.write_eof()
+            else:
+                self.transport.close()
+        elif self._queue:
+            self.turn = self._queue.popleft()
+            self.resume()
+            # Not from here: a client that sends ahead would make us call ourselves ever deeper.
+            self.wire.loop.call_soon(self._start, self.turn)
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def check(self, now: float) -> None:
+        """Close the connection if what it does has taken too long."""
+        passed = now - self._since
+        if self.drained is not None:
+            if passed > STUCK_SECONDS:
+                self.transport.abort()
+        elif self._lingers:
+            if passed > LINGER_SECONDS:
+                self.transport.close()
+        elif self.turn is None and passed > (HEAD_SECONDS if self._head_bytes else IDLE_SECONDS):
+            self.transport.close()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer what is no request, or none that can be read."""
+        self._lingers = True
+        if self.turn is None:  # or this answer would be taken for the one before
+            body = error_body(message, "invalid_request_error", None)
+            head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+            self.transport.write(_STATUS[status] + head % len(body) + body)
+        self._since = self.wire.now
         self.transport.close()
 
 
-class GracefulServer(uvicorn.Server):
-    """Finishes what is in flight, answers 503 to the rest, then leaves."""
-
-    def __init__(self, config: uvicorn.Config, app: Endpoint, head_seconds: float, patience: float) -> None:
-        super().__init__(config)
-        self._app = app
-        self._head_seconds = head_seconds
-        self._patience = patience
-        self._until: float | None = None
-
-    def wind_down(self) -> None:
-        """The first time: refuse new requests. The second: leave now."""
-        if self._app.draining:
-            self.should_exit = self.force_exit = True
-        self._app.draining = True
-        self._until = time.monotonic() + self._patience
-
-    async def on_tick(self, counter: int) -> bool:
-        """Ten times a second."""
-        now = time.monotonic()
-        if counter % 10 == 0:
-            for connection in list(self.server_state.connections):
-                if isinstance(connection, Wire) and connection.late(now, self._head_seconds):
-                    connection.transport.close()
-        if self._until is not None and (not self._app.in_flight or now > self._until):
-            self.should_exit = True
-        return await super().on_tick(counter)
+async def _guarded(app: _App, turn: Turn, connection: Connection) -> None:
+    """Run the application; what it should not have raised closes the connection, and is logged."""
+    try:
+        await app(turn.scope, turn.receive, turn.send)
+    except Exception:
+        log.exception("the endpoint failed")
+        connection.transport.close()
+        return
+    if not turn.complete and not turn.left:
+        connection.transport.close()
 
 
-def settings(app: Endpoint, keep_alive: float, patience: float) -> uvicorn.Config:
-    """How uvicorn is to run: the fastest parts that are installed, no log of requests."""
-    return uvicorn.Config(
-        app,
-        http=Wire,
-        ws="none",
-        lifespan="off",
-        loop="auto",
-        log_level="error",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=int(keep_alive),
-        timeout_graceful_shutdown=max(int(patience), 1),
-        backlog=2048,
-    )
+@coroutine
+def _resume(work: Coroutine[Any, Any, None], waits: Any) -> Generator[Any, Any, None]:
+    """Go on, as a task, with a coroutine that waits for its first time."""
+    while True:
+        try:
+            value = yield waits
+        except BaseException as exc:
+            try:
+                waits = work.throw(exc)
+            except StopIteration:
+                return
+            continue
+        try:
+            waits = work.send(value)
+        except StopIteration:
+            return
