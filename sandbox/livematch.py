@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from sandbox.budget import FREE, Budget, Cost, Ledger
+from sandbox.budget import FREE, Budget, Cost, Ledger, in_units
 from sandbox.drivers import live
 from sandbox.errors import AnswerFailed, ScenarioError, StoreError, UsageError
 from sandbox.journal import Journal, RunLog, Verdict, resume
@@ -74,6 +74,31 @@ class Outcome:
     """What judging these runs has cost, outside all budgets; also what was paid in earlier processes."""
     facts: Facts
     """What the endpoint says about itself."""
+
+    def __str__(self) -> str:
+        health, spent = self.health, self.refereed
+        told = f"{health.logical_calls} calls in {health.attempts} attempts"
+        if spent != FREE:
+            told += f"; judging cost {in_units('usd', spent.usd)} USD outside the budgets"
+        if health.unreported:
+            told += f"; {health.unreported} answers without usage were charged their bounds"
+        if health.presumed:
+            told += f"; {health.presumed} attempts may have been billed, and were charged their bounds"
+        return told
+
+
+def model_of(matches: Sequence[Match]) -> str:
+    """The model that the problems' own rows are put to.
+
+    Raises:
+        ScenarioError: if a problem has no rows.
+        UsageError: if there is more than one model, so that one must be named.
+    """
+    problems = {(match.scenario, match.problem): match for match in matches}
+    models = sorted({_rows_of(_build(match), match).asking.model for match in problems.values()})
+    if len(models) != 1:
+        raise UsageError(f"--model: say which; the scenario's own are {', '.join(models)}")
+    return models[0]
 
 
 def live_matches(matches: Sequence[Match], settings: Live) -> list[Match]:
@@ -159,27 +184,34 @@ class _Evening:
                 self.service = live.Service(settings.limits, lambda: self.client.pause)
                 players = [asyncio.ensure_future(self._player()) for _ in range(settings.together)]
                 try:
-                    await asyncio.gather(*players)
-                finally:  # one has stopped, or all are done: the others end as after Ctrl-C
+                    await asyncio.wait(players)
+                finally:  # after Ctrl-C each lets what is on its way arrive
                     for player in players:
                         player.cancel()
-                    await asyncio.gather(*players, return_exceptions=True)
+                    endings = await asyncio.gather(*players, return_exceptions=True)
         finally:
             self.journal.close()
+        for ending in endings:
+            if isinstance(ending, BaseException):
+                raise ending
         return Outcome(self.health, sum(self.refereed.values(), FREE), self.facts)
 
     async def _player(self) -> None:
-        """Play one match after the other."""
-        for match in self.waiting:
-            started = time.process_time()
-            problem = await asyncio.to_thread(_build, match)
-            rows = _rows_of(problem, match)
-            sessions = await self._play(match, problem, rows)
-            runs = await self._judge(match, problem, rows, sessions)
-            self.store.add(runs, match.agents, match.source, time.process_time() - started)
-            for key in match.keys:
-                self.journal.forget(key)
-            self.report(runs)
+        """Play one match after the other; whoever cannot go on stops everybody."""
+        try:
+            for match in self.waiting:
+                started = time.process_time()
+                problem = await asyncio.to_thread(_build, match)
+                rows = _rows_of(problem, match)
+                sessions = await self._play(match, problem, rows)
+                runs = await self._judge(match, problem, rows, sessions)
+                self.store.add(runs, match.agents, match.source, time.process_time() - started)
+                for key in match.keys:
+                    self.journal.forget(key)
+                self.report(runs)
+        except BaseException as error:
+            self.service.close(error)
+            raise
 
     async def _play(self, match: Match, problem: Problem, rows: Rows) -> list[Session]:
         """The agents of a match, driven to their ends."""
@@ -220,9 +252,8 @@ class _Evening:
         """The referee: noiseless truth where it is known, the mean over the test rows elsewhere."""
         settings, endpoint = self.settings, self.settings.endpoint
         caveat = f"live: {endpoint.model} at {endpoint.base_url}, prices of {settings.price.read}"
-        if settings.referee == "problem" or (
-            settings.referee == "auto" and self.facts.tokenizer == "sandbox-1"
-        ):
+        own = self.facts.tokenizer == "sandbox-1" and endpoint.model == rows.asking.model
+        if settings.referee == "problem" or (settings.referee == "auto" and own):
             judged = replace(problem, caveat="; ".join(filter(None, [problem.caveat, caveat])))
             return [judge(match, place, session, judged) for place, session in enumerate(sessions)]
         if not settings.every_step:

@@ -206,13 +206,14 @@ class LiveWorld(Rows):
             wait = max(wait, result.wait)
         last = not result.again or ticket.attempt + 1 >= retry.attempts or wait > MOST_WAIT
         charge, failed = FREE, AnswerFailed(result.kind, result.detail)
-        if result.usage is not None:
-            charge = self._billed(result.usage)
-            if self._above(charge, request):
-                return self._overcharged(request, result.usage, passed)
-        elif result.billed and (last or not self.facts.idempotent):
-            charge = self._bound(request)
-            health.presumed += 1
+        if result.billed and (last or not self.facts.idempotent):
+            if result.usage is not None:
+                charge = self._billed(result.usage)
+                if self._above(charge, request):
+                    return self._overcharged(request, result.usage, passed)
+            else:
+                charge = self._bound(request)
+                health.presumed += 1
         if last:
             health.logical_calls += 1
             if result.kind in _SERVICE:
