@@ -17,6 +17,7 @@ from mocks.llm.forms import off, talk
 from mocks.llm.persona import Persona
 from mocks.llm.understanding import Memory, Understanding, Vector
 from mocks.skills import SKILLS, right
+from mocks.skills.base import Skill
 from sandbox.streams import Uniforms, normal_quantile
 
 Outcomes = list[tuple[str, float]]
@@ -30,7 +31,7 @@ _BEYOND = -3.5
 """Logit of a right answer beyond the persona's reach: luck."""
 _SWAY = 1.0
 """How far wording and row may disagree, in units of strength times its doubt."""
-_HARDEST = 0.96
+_HARDEST = 0.98
 """The strength that solves every row within reach."""
 _FARTHEST = 30.0
 """Logits are cut here."""
@@ -39,9 +40,13 @@ _common = Uniforms(0, "row", count=8)
 _luck = Uniforms(0, "row", "luck", count=8)
 
 WRONG_SCORES = {
-    "informal_to_formal": 0.40, "common_concept": 0.04, "auto_categorization": 0.02, "synonyms": 0.01,
+    "informal_to_formal": 0.45, "rhymes": 0.08, "synonyms": 0.07, "common_concept": 0.04,
+    "letters_list": 0.04,
+    "cause_and_effect": 0.03, "orthography_starts_with": 0.015, "translation_en-de": 0.01,
 }  # fmt: skip
 """What wrong answers score on average under the task's own metric, where that is not next to nothing."""
+_MIX = {"informal_to_formal": (0.03, 0.45)}
+"""Weights of a slip and of each neighbour's answer, where near misses would score too well."""
 
 _UNSURE = "I'm not sure what you would like me to do with this. Could you please clarify?"
 _EMPTY = "It seems there is nothing to work on. Please provide the input."
@@ -67,8 +72,11 @@ class Row(NamedTuple):
     """What is fixed about an input under a skill, for one persona."""
 
     answer: str | None
-    wrong: tuple[tuple[str, float], ...]
-    """Slips and the neighbours' answers with log weights."""
+    slip: str
+    """A near miss, with its log weight."""
+    slips: float
+    beside: tuple[tuple[str, float], ...]
+    """The neighbours' answers with log weights."""
     needs: float
     """The strength that solves it; above 1 where it is beyond the persona's reach."""
     direction: Vector
@@ -125,28 +133,29 @@ class Rows:
         answer = right(skill, query, self._memory)
         luck = _luck(raw)
         gumbels = tuple([-math.log(-math.log(u)) for u in luck])
-        wrong = self._wrong(skill, query, answer, luck[7], gumbels) if answer is not None else ()
+        slip, slips = query, -9.0
+        beside: tuple[tuple[str, float], ...] = ()
+        known = SKILLS.get(skill)
+        if answer is not None and known is not None:
+            near, next_door = _MIX.get(skill, (0.7, 0.2))
+            slip, slips = known.slip(query, answer, luck[7]), math.log(near) + gumbels[0]
+            beside = self._beside(known, query, answer, math.log(next_door), gumbels)
         direction = (mixed[1] / 2, mixed[2] / 2, mixed[3] / 2, mixed[4] / 2)
         told = answer or ""
         return Row(
-            answer, wrong, needs, direction, talks, sloppy,
+            answer, slip, slips, beside, needs, direction, talks, sloppy,
             talk(skill, query, told, luck[5]), off(told, luck[6]), gumbels[3:],
         )  # fmt: skip
 
-    def _wrong(
-        self, skill: str, query: str, answer: str, luck: float, gumbels: tuple[float, ...]
+    def _beside(
+        self, skill: Skill, query: str, answer: str, weight: float, gumbels: tuple[float, ...]
     ) -> tuple[tuple[str, float], ...]:
-        """What is answered instead, although the skill is the right one."""
-        known = SKILLS.get(skill)
-        slip = known.slip(query, answer, luck) if known is not None else query
-        found = {slip: math.log(0.7) + gumbels[0]}
-        at = 1
-        for other in known.neighbours if known is not None else ():
+        """What the neighbouring skills answer, two at most."""
+        found: dict[str, float] = {}
+        for other in skill.neighbours:
             told = right(other, query, self._memory)
-            if told is not None and told not in found and at < 3:
-                found[told] = math.log(0.2) + gumbels[at]
-                at += 1
-        found.pop(answer, None)
+            if told is not None and told != answer and told not in found and len(found) < 2:
+                found[told] = weight + gumbels[1 + len(found)]
         return tuple(found.items())
 
     def _guesses(self, query: str) -> tuple[tuple[str, str], ...]:
@@ -182,7 +191,10 @@ def outcomes(view: Stance, query: str, rows: Rows) -> Outcomes:
     strength += _SWAY * strength * (1.0 - strength) * pull
     solved = (strength - row.needs) * _STEEP if row.needs <= 1.0 else _BEYOND
 
-    wrong = {text: amount + weight for text, amount in row.wrong}
+    # A strong instruction is missed narrowly, a weak one widely.
+    wide = weight + math.log(1.2 - strength)
+    wrong = {text: amount + wide for text, amount in row.beside}
+    wrong.setdefault(row.slip, weight + math.log(0.2 + 0.8 * strength) + row.slips)
     luck = row.luck
     at = 0
     for rival, _, amount in view.shares:

@@ -38,8 +38,9 @@ class Evidence(NamedTuple):
 
     skills: Mapping[str, float]
     """Evidence by skill, above 0."""
+    words: tuple[str, ...]
     content: tuple[str, ...]
-    """The words that carry it."""
+    """Of the words, those that carry content."""
     tokens: int
     padding: float
     """Share of the words in sentences that are about nothing known."""
@@ -49,6 +50,11 @@ class Evidence(NamedTuple):
     """How many times it asks for more than the answer."""
 
 
+_ABOUT_FORM = frozenset(
+    ("answer", "answers", "reply", "respond", "response", "output", "outputs", "return", "write", "give")
+    + ("you", "your", "input", "example", "instance")
+)
+"""Words of sentences that are not padding, although they name nothing of a task."""
 _TERSE = re.compile(
     r"\bonly\b|\bjust\b|\bnothing (?:else|more)\b|\bno (?:explanations?|other|extra|additional|further|"
     r"punctuation|quotes?|comment\w*|preamble|context|need to explain)\b"
@@ -81,6 +87,7 @@ def weigh(text: str) -> Evidence:
     short = text[:60_000]
     return Evidence(
         found,
+        parsed.words,
         parsed.content,
         count(text),
         _padding(parsed),
@@ -115,7 +122,7 @@ def _by_concept(mentions: tuple[Mention, ...]) -> Named:
 
 
 def _padding(parsed: Parsed) -> float:
-    """Share of the words that stand in sentences of at least five words without a known concept."""
+    """Share of the words in sentences of at least five words that are about neither task nor form."""
     named = {i for mention in (*parsed.mentions, *parsed.denied) for i in range(mention.start, mention.end)}
     idle = total = size = 0
     useful = False
@@ -127,7 +134,7 @@ def _padding(parsed: Parsed) -> float:
             size, useful = 0, False
         else:
             size += 1
-            useful = useful or i in named
+            useful = useful or i in named or word in _ABOUT_FORM
     return idle / total if total else 0.0
 
 
@@ -173,6 +180,6 @@ def _close(named: Named, first: list[str], second: list[str], gap: int) -> float
     best = 0.0
     for one in [mention for concept in first for mention in named.get(concept, ())]:
         for two in [mention for concept in second for mention in named.get(concept, ())]:
-            if 0 <= two.start - one.end <= gap:
+            if one.sentence == two.sentence and 0 <= two.start - one.end <= gap:
                 best = max(best, min(one.weight, two.weight))
     return best

@@ -19,7 +19,7 @@ _SIGN = re.compile(
 )
 _SIGNS = {"+": "plus", "*": "times"}
 _WORD = re.compile(r"[^\W_]")
-_STOPS = frozenset(".!?;:\n()")
+_STOPS = frozenset(".!?;:\n")
 _MOST_TOKENS = 1_500
 """Of a longer text only the first and the last of this many words, half each, are read."""
 
@@ -54,6 +54,8 @@ class Mention:
     """The number of the word after its last."""
     weight: float
     """1, or less where the spelling had to be guessed."""
+    sentence: int
+    """The number of the sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,12 @@ def parse(text: str) -> Parsed:
     covers: list[tuple[Mention, ...]] = []
     mentions: list[Mention] = []
     count = len(words)
+    sentence = 0
+    sentences = []
     for i in range(count):
         here = words[i]
+        sentence += here in _STOPS
+        sentences.append(sentence)
         known: list[Mention] = []
         starts = phrases.get(here, ()) if here in phrases else ()
         for base in bases[i]:
@@ -89,10 +95,10 @@ def parse(text: str) -> Parsed:
         for phrase, concept in starts:
             size = len(phrase)
             if size <= longest and i + size <= count and _fits(phrase, words, bases, i):
-                known.append(Mention(concept, i, i + size, 1.0))
+                known.append(Mention(concept, i, i + size, 1.0, sentence))
         covers.append(tuple(known))
         mentions += known
-    mentions += _guessed(words, covers, mentions)
+    mentions += _guessed(words, covers, mentions, sentences)
     idle = {i for mention in mentions if mention.concept == _IDLE for i in range(mention.start, mention.end)}
     mentions = [mention for mention in mentions if mention.start not in idle]
     denied = _denied(words, mentions)
@@ -133,7 +139,7 @@ def _fits(phrase: tuple[str, ...], words: tuple[str, ...], bases: list[tuple[str
 
 
 def _guessed(
-    words: tuple[str, ...], covers: list[tuple[Mention, ...]], found: list[Mention]
+    words: tuple[str, ...], covers: list[tuple[Mention, ...]], found: list[Mention], sentences: list[int]
 ) -> Iterator[Mention]:
     """Mentions in words that nothing knows, as if one letter of them were wrong."""
     named = {i for mention in found for i in range(mention.start, mention.end)}
@@ -147,7 +153,7 @@ def _guessed(
             continue
         for phrase, concept in phrases.get(guess, ()):
             if len(phrase) == 1:
-                yield Mention(concept, i, i + 1, 0.7)
+                yield Mention(concept, i, i + 1, 0.7, sentences[i])
 
 
 @cache

@@ -9,11 +9,12 @@ landscape rugged: a part of the taste is common to all personas, a part is its o
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from mocks.llm.evidence import weigh
+from mocks.llm.evidence import Evidence, weigh
 from mocks.llm.persona import Persona
 from mocks.skills import SKILLS, right
 from sandbox.metrics import normalise
@@ -31,6 +32,23 @@ _LEAST = 0.02
 """A skill with less probability than this is not thought of."""
 _DEMOS = 3.6
 """Evidence of many worked examples that a skill explains without exception."""
+
+_PART = r"(\"[^\"\n]{1,80}\"|'[^'\n]{1,80}'|%s)"
+_EXAMPLE = re.compile(
+    r"(?:(?:for (?:instance|example)|e\.g\.|example)\W{0,3})?"
+    + _PART % r"[^\s,.;:()]{1,40}"
+    + r" (?:becomes|gives|turns into|is answered by|->|=>|\u2192) "
+    + _PART % r"[^,.;:()\n]{1,80}",
+    re.I,
+)
+_QUOTES = " \"'"
+_LONGEST = 20_000
+"""Characters in which examples are looked for."""
+_BEND = 0.85
+"""Clarity above this is levelled off."""
+
+_ALONE = 0.5
+"""Weight of a word's own taste; that of two neighbours is 1."""
 
 _shared = Uniforms(0, "taste", count=5)
 
@@ -64,6 +82,8 @@ def understand(
     instruction: str, demos: Sequence[tuple[str, str]], persona: Persona, memory: Memory
 ) -> Understanding:
     """The understanding of an instruction with worked examples, either of which may be empty."""
+    instruction, inline = told_examples(instruction, memory)
+    demos = [*demos, *inline]
     told = weigh(instruction)
     evidence = dict(told.skills)
     for skill, amount in shown(demos, memory).items():
@@ -77,20 +97,48 @@ def understand(
     )
     skills = tuple([pair for pair in ranked if pair[1] >= _LEAST][:5])
     top, chance = skills[0] if skills else ("", 0.0)
-    specific = 1.0 - math.exp(-max(0.0, evidence.get(top, 0.0) - 0.9) / 0.8)
+    specific = 1.0 - math.exp(-max(0.0, evidence.get(top, 0.0) - 0.9) / 1.0)
     excess = max(0.0, told.tokens - persona.patience) / persona.patience
     shown_tokens = sum([len(x) + len(y) for x, y in demos]) / 4.0
     loss = 0.06 * math.log2(1.0 + excess) + 0.012 * math.log2(1.0 + shown_tokens / persona.patience)
-    mood, direction = _taste(told.content, top, persona)
+    mood, direction = _taste(told, top, persona)
     clarity = specific * (1.0 - min(0.6, loss)) * (1.0 - 0.35 * told.padding)
     clarity += persona.ruggedness * mood
-    if len(told.content) > 0 and demos:
+    if told.terse or demos:
         clarity += 0.03
-    clarity = min(1.0, max(0.0, clarity))
+    clarity = max(0.0, _levelled(clarity))
     talk = 0.4**told.terse * 2.2 ** min(3, told.talky)
     if demos:
         talk *= 0.3
     return Understanding(skills, clarity * chance, clarity, direction, min(talk, 12.0))
+
+
+def told_examples(text: str, memory: Memory) -> tuple[str, list[tuple[str, str]]]:
+    """The text without the examples in its sentences ("for instance, hot becomes cold"), and these.
+
+    What no skill explains is no example.
+    """
+    if not any(
+        sign in text for sign in ("ecomes", "->", "=>", "\u2192", "gives", "turns into", "is answered")
+    ):
+        return text, []
+    found: list[tuple[str, str]] = []
+
+    def taken(match: re.Match[str]) -> str:
+        pair = match[1].strip(_QUOTES), match[2].strip(_QUOTES)
+        if not any(explains(skill, *pair, memory) for skill in SKILLS):
+            return match[0]
+        found.append(pair)
+        return " "
+
+    return _EXAMPLE.sub(taken, text[:_LONGEST]) + text[_LONGEST:], found
+
+
+def _levelled(clarity: float) -> float:
+    """Clarity that comes near 1 and never reaches it, so that no two good wordings are quite equal."""
+    if clarity <= _BEND:
+        return clarity
+    return _BEND + (1.0 - _BEND) * math.tanh((clarity - _BEND) / (1.0 - _BEND))
 
 
 def shown(demos: Sequence[tuple[str, str]], memory: Memory) -> dict[str, float]:
@@ -121,20 +169,22 @@ def explains(skill: str, asked: str, told: str, memory: Memory) -> bool:
     return len(bag) > 1 and any(sorted(normalise(one).split()) == bag for one in accepted)
 
 
-def _taste(content: Sequence[str], skill: str, persona: Persona) -> tuple[float, Vector]:
-    """How the persona likes these words for this skill: a standard normal number, and a direction."""
-    words = list(content[:80])
-    keys = [f"{skill}\0{word}" for word in words]
-    keys += [f"{skill}\0{one} {two}" for one, two in pairwise(words)]
-    if not keys:
-        return 0.0, (0.0, 0.0, 0.0, 0.0)
+def _taste(told: Evidence, skill: str, persona: Persona) -> tuple[float, Vector]:
+    """How the persona likes these words for this skill: a standard normal number, and a direction.
+
+    Neighbouring words count most, so that the words that every instruction for the skill has do
+    not decide for all of them.
+    """
+    words = ["", *[word for word in told.words if word[0].isalnum()][:120], ""]
+    keys = [(f"{skill}\0{one} {two}", 1.0) for one, two in pairwise(words)]
+    keys += [(f"{skill}\0{word}", _ALONE) for word in told.content[:120]]
     common, own = math.sqrt(persona.likeness), math.sqrt(1.0 - persona.likeness)
     private = Uniforms(0, "taste", persona.name, count=5)
     sums = [0.0] * 5
-    for key in keys:
+    for key, weight in keys:
         raw = key.encode("utf-8", "surrogatepass")
         for i, (one, two) in enumerate(zip(_shared(raw), private(raw), strict=True)):
-            sums[i] += common * normal_quantile(one) + own * normal_quantile(two)
-    scale = 1.0 / math.sqrt(len(keys))
+            sums[i] += weight * (common * normal_quantile(one) + own * normal_quantile(two))
+    scale = 1.0 / math.sqrt(math.fsum([weight * weight for _, weight in keys]))
     mood, *direction = [total * scale for total in sums]
     return mood, (direction[0], direction[1], direction[2], direction[3])
