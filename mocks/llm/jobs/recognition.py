@@ -81,11 +81,8 @@ _IMPROVES = re.compile(
     rf"rewrit\w*)\b[^.\n]{{0,60}}\b{_OBJECT}|\b{_OBJECT}[^.\n]{{0,60}}\b(?:improv|better|revis|fix)",
     re.IGNORECASE,
 )
-_HISTORY = re.compile(
-    r"\b(?:scor|rat|accurac|fitness|reward|perform)\w*[\s\S]{0,4000}\b(?:new|different|better|improved|"
-    r"higher|another|next)\b",
-    re.IGNORECASE,
-)
+_SCORED = re.compile(r"\b(?:scor|rating|rated|accurac|fitness|reward|perform)", re.IGNORECASE)
+_AHEAD = re.compile(r"\b(?:new|different|better|improved|higher|another|next)\b", re.IGNORECASE)
 _NEW_TEXT = re.compile(
     rf"\b(?:new|different|better|improved|next|another)\b[^.\n]{{0,60}}\b(?:text|sentence|{_OBJECT})",
     re.IGNORECASE,
@@ -132,9 +129,9 @@ class Request:
 
 def request(messages: Messages) -> Request | None:
     """The job that a chat asks for, or None where it asks for an ordinary answer."""
-    system = "\n".join([text for role, text in messages if role in ("system", "developer")])[:_LONGEST]
+    system = _clipped("\n".join([text for role, text in messages if role in ("system", "developer")]))
     users = [text for role, text in messages if role == "user"]
-    user = users[-1][:_LONGEST] if users else ""
+    user = _clipped(users[-1]) if users else ""
     if "[[ ## " in user or "[[ ## " in system:
         return _by_fields(system, user)
     if (
@@ -148,6 +145,13 @@ def request(messages: Messages) -> Request | None:
     return _filled(kind, system, user) if kind else None
 
 
+def _clipped(text: str) -> str:
+    """A text without its middle, where it is very long: what is asked stands at an end."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST // 2]}\n\n{text[-_LONGEST // 2 :]}"
+
+
 def _kind(system: str, user: str) -> str | None:
     lines = [line for line in user.split("\n") if line.strip()]
     pending = bool(lines) and _PENDING.match(lines[-1]) is not None
@@ -158,7 +162,7 @@ def _kind(system: str, user: str) -> str | None:
     asks = f"{system}\n{user}" if system else user
     if pending:
         return "paraphrase"
-    found_history = len(shown.scored(user)) if _HISTORY.search(asks) else 0
+    found_history = len(shown.scored(user)) if _SCORED.search(asks) and _AHEAD.search(asks) else 0
     makes = _MAKES.search(asks) is not None
     varies = _VARIES.search(asks) is not None
     if found_history and (_NEW_TEXT.search(asks) or makes or varies):

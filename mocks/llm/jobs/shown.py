@@ -66,8 +66,8 @@ _INPUT = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _CRITIQUE = re.compile(
-    r"^[^\n]*\b(?:reasons?|critique|feedback|problems?|gradients?|weakness(?:es)?|diagnosis|"
-    r"suggestions?)\b[^\n]*?:[ \t]*\n?([\s\S]+?)(?:\n\n|\Z)",
+    r"^[^\n]{0,120}\b(?:reasons?|critique|feedback|problems?|gradients?|weakness(?:es)?|diagnosis|"
+    r"suggestions?)\b[^\n]{0,120}?:[ \t]*\n?([\s\S]+?)(?:\n\n|\Z)",
     re.IGNORECASE | re.MULTILINE,
 )
 

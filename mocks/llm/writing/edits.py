@@ -47,6 +47,9 @@ _BASE_VERBS = frozenset(
 )  # fmt: skip
 
 
+_ANSWERING = frozenset(("answer", "reply", "respond"))
+
+
 def sentences(text: str) -> list[str]:
     """The sentences of a text, without the space around them."""
     return list(_sentences(text))
@@ -89,7 +92,8 @@ def _segments(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The words of a text that have an equal, and what stands before, between and after them."""
     between, words, done = [], [], 0
     for match in _swappable().finditer(text):
-        if match["kept"] is None:
+        # Case-insensitive matching also takes letters such as the long s, which no table has.
+        if match["kept"] is None and match.group().lower() in _equals():
             between.append(text[done : match.start()])
             words.append(match.group())
             done = match.end()
@@ -111,14 +115,9 @@ def shorten(text: str, luck: Luck) -> str:
 
 def _asks(sentence: str) -> bool:
     """Whether a sentence asks for something to be done, and not only how the answer should look."""
-    opening, rest = _IMPERATIVE.match(sentence).groups()  # type: ignore[union-attr]
+    rest = _IMPERATIVE.match(sentence).group(2)  # type: ignore[union-attr]
     first = rest.split(" ")[0].lower().strip(".,;:!?")
-    fronted = _FRONTED.match(sentence) is not None
-    return (
-        opening is not None
-        or fronted
-        or (first in _BASE_VERBS and first not in ("answer", "reply", "respond"))
-    )
+    return _FRONTED.match(sentence) is not None or first in _BASE_VERBS - _ANSWERING
 
 
 def elaborate(text: str, luck: Luck) -> str:
@@ -250,7 +249,9 @@ def _relative(text: str, luck: Luck) -> str:
         return text
     match = luck.pick(places)
     found = match.group(0)
-    options = [other for other in _relatives()[found.lower()] if other.lower() != found.lower()]
+    options = [other for other in _relatives().get(found.lower(), ()) if other.lower() != found.lower()]
+    if not options:
+        return text
     return text[: match.start()] + _like(found, luck.pick(options)) + text[match.end() :]
 
 
@@ -299,7 +300,8 @@ def _equals() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for group in SAME:
         for word in group:
-            found[word] = (*found.get(word, ()), *[other for other in group if other != word])
+            others = [other for other in group if other != word]
+            found[word.lower()] = (*found.get(word.lower(), ()), *others)
     return found
 
 
