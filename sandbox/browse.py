@@ -47,6 +47,8 @@ def print_list(what: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found if what == "all" else found[what], indent=2))
         return
+    if what != "all":
+        found = {what: found[what]}
     width = max((len(key) for lines in found.values() for key in lines), default=0)
     for name, lines in found.items():
         if what == "all":

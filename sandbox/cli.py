@@ -109,6 +109,35 @@ def _prepare_streams() -> None:
 @click.option("--plot", type=click.Path(), help="Draw the anytime curves into this .png, .svg or .pdf.")
 @click.option("--record", type=click.Path(), help="Append every answer of the world to this file.")
 @click.option("--replay", type=click.Path(), help="Take every answer from such a file; ask nobody.")
+@click.option(
+    "--live", is_flag=True, help="Ask a real endpoint instead of the scenario's mock LLM, in real time."
+)
+@click.option("--base-url", envvar="OPENAI_BASE_URL", help="Live: where it is. [env: OPENAI_BASE_URL]")
+@click.option("--model", help="Live: which model; the scenario's own if not given.")
+@click.option(
+    "--key-env",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    help="Live: the environment variable of the key.",
+)
+@click.option("--prices", type=click.Path(), help="Live: TOML file of prices that the bundled list lacks.")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 10_000), default=8, show_default=True,
+    help="Live: requests on their way at once.",
+)  # fmt: skip
+@click.option("--rpm", type=click.IntRange(1), help="Live: requests a minute, at most.")
+@click.option("--tpm", type=click.IntRange(1), help="Live: tokens a minute, at most.")
+@click.option("--timeout", default=60.0, show_default=True, help="Live: seconds for one attempt.")
+@click.option(
+    "--attempts", type=click.IntRange(1, 20), default=4, show_default=True, help="Live: attempts at one call."
+)
+@click.option(
+    "--referee", type=click.Choice(["auto", "problem", "endpoint"]), default="auto", show_default=True,
+    help="Live: who knows how good a recommendation is: the scenario, or the endpoint on the test rows.",
+)  # fmt: skip
+@click.option("--judge", type=click.Choice(["all", "final"]), default="all", show_default=True,
+    help="Live: judge every recommendation, or the last one only.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--fresh", is_flag=True, help="Play again what is stored.")
 @click.option("--retry-failed", is_flag=True, help="Play again what failed.")
@@ -124,10 +153,12 @@ def run(scenarios: tuple[str, ...], **options: Any) -> int:
       sandbox run quickstart
       sandbox run recorded --data DIR --agents random,gp-bo --budget evaluations=100
       sandbox run my-scenario.toml --agents my_module:MyAgent,random --seeds 50
+      sandbox run induction30-quick --live --model gpt-4o-mini --budget usd=0.05 --seeds 1
     """
-    from sandbox.play import run_tournament
+    from sandbox.play import LIVE_OPTIONS, LiveOptions, run_tournament
 
-    return run_tournament(scenarios, **options)
+    live = LiveOptions(**{name: options.pop(name) for name in LIVE_OPTIONS})
+    return run_tournament(scenarios, live=live if options.pop("live") else None, **options)
 
 
 @main.command(name="list")

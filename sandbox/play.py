@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,17 +26,56 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from sandbox import livematch
 from sandbox.budget import Budget
 from sandbox.errors import MissingExtra, UsageError
-from sandbox.registry import split_specs
+from sandbox.limits import Limits, Retry
+from sandbox.registry import price_of, split_specs
 from sandbox.report import terminal
 from sandbox.report.summary import Summary, as_data, summarise
 from sandbox.runner import cores, missing, play_missing
 from sandbox.scenario import Source
 from sandbox.store import Store
 from sandbox.tournament import Match, Run, load, matches
+from sandbox.worlds.openai_api import Endpoint
 from sandbox.worlds.recording import Recording
 
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """What the command line says of a real endpoint."""
+
+    base_url: str | None
+    model: str | None
+    key_env: str
+    prices: str | None
+    concurrency: int
+    rpm: int | None
+    tpm: int | None
+    timeout: float
+    attempts: int
+    referee: str
+    judge: str
+
+    def settings(self, matches: Sequence[Match]) -> livematch.Live:
+        """What `sandbox.livematch` needs to know.
+
+        Raises:
+            UsageError: for a model without a price, or a setting that cannot be.
+        """
+        model = self.model or livematch.model_of(matches)
+        return livematch.Live(
+            endpoint=Endpoint(self.base_url or _OPENAI, model, self.key_env, self.timeout),
+            price=price_of(model, self.prices),
+            limits=Limits(self.concurrency, self.rpm, self.tpm),
+            retry=Retry(attempts=self.attempts),
+            referee=self.referee,
+            every_step=self.judge == "all",
+        )
+
+
+LIVE_OPTIONS = tuple(field.name for field in fields(LiveOptions))
+_OPENAI = "https://api.openai.com/v1"
 _SILENCE = 5.0
 """Wall seconds between two lines of progress where there is no terminal."""
 
@@ -58,6 +98,7 @@ def run_tournament(
     fresh: bool,
     retry_failed: bool,
     run_limit: float,
+    live: LiveOptions | None = None,
 ) -> int:
     """Play what is missing and report; the exit code.
 
@@ -80,17 +121,27 @@ def run_tournament(
         progress.status("preparing ...") if progress.is_terminal else nullcontext(),
     ):
         wanted = _wanted(names, agents, seeds, limits, data, changes, _tape(record, replay))
+        settings = None if live is None else live.settings(wanted)
+        if settings is not None:
+            wanted = livematch.live_matches(wanted, settings)
     path = Path(out or (f"{Path(names[0]).stem}.db" if len(names) == 1 else "tournament.db"))
     keys = [key for match in wanted for key in match.keys]
     with Store(path) as store:
         if fresh or retry_failed:
             store.forget(keys, only_failed=not fresh)
+            if settings is not None and fresh:
+                livematch.forget(store, keys)
         todo = missing(store, wanted)
         _announce(progress, path, len(wanted), len(todo))
         try:
             if todo:
                 with aside(), Board(progress, len(todo)) as board:
-                    play_missing(store, wanted, engine, jobs or cores(), run_limit, board.add)
+                    if settings is None:
+                        play_missing(store, wanted, engine, jobs or cores(), run_limit, board.add)
+                    else:
+                        outcome = livematch.play_live(store, wanted, settings, board.add)
+                if settings is not None:
+                    progress.print(str(outcome))
         except KeyboardInterrupt:
             done = len(wanted) - len(missing(store, wanted))
             how = " without --fresh" if fresh else " without --retry-failed" if retry_failed else ""

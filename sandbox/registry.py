@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from sandbox.errors import UsageError, nearest
 from sandbox.fingerprint import code_digest
 from sandbox.manners import message
+from sandbox.pricelist import Price, price
 from sandbox.protocol import Agent, Needs
 from sandbox.scenario import Scenario, Source
 
@@ -39,6 +40,10 @@ class Catalogue(Protocol):
 
     def serve(self, source: Source, **options: Any) -> int:
         """Serve the models of a scenario until a signal; the exit code."""
+        ...
+
+    def price(self, model: str) -> Price | None:
+        """What the tokens of a model cost that this catalogue brings; None if it brings none of the name."""
         ...
 
     def keys(self, *arguments: Any) -> None:
@@ -86,6 +91,22 @@ def load_scenario(source: Source) -> Scenario:
         UsageError: if no catalogue is registered (the package is not installed).
     """
     return catalogue_of(source.name).load(source)
+
+
+def price_of(model: str, file: str | None = None) -> Price:
+    """What the tokens of a model cost: by `file`, the bundled list, or the catalogue that brings the model.
+
+    Raises:
+        UsageError: if nobody says.
+    """
+    try:
+        return price(model, file)
+    except UsageError:
+        for catalogue in catalogues():
+            found = catalogue.price(model)
+            if found is not None:
+                return found
+        raise
 
 
 def catalogue_of(scenario: str) -> Catalogue:

@@ -6,6 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sandbox.pricelist import Price
+
 if TYPE_CHECKING:
     from sandbox.scenario import Scenario, Source
 
@@ -35,6 +37,15 @@ class Catalogue:
         from scenarios.serving import serve_scenario
 
         return serve_scenario(source, _FOLDER, **options)
+
+    def price(self, model: str) -> Price | None:
+        """Of a persona."""
+        from mocks.llm.persona import load, personas
+
+        if model not in personas():
+            return None
+        prices = load(model).prices
+        return Price.of(prices.prompt, prices.completion, f"the persona {model}", model)
 
     def keys(self, *arguments: Any) -> None:
         """See `scenarios.serving.change_keys`."""
