@@ -19,7 +19,6 @@ from mocks.noise import NOISES, Noise
 from mocks.oracle import Oracle
 from mocks.recorded import RecordedOracle, Table, load_folder
 from mocks.service import Faults, Latency, Prices, Retry, Service
-from mocks.surrogate import SurrogateOracle
 from mocks.world import OracleWorld, Tokens
 from sandbox.budget import Budget
 from sandbox.errors import DataError, ScenarioError, UsageError, nearest
@@ -320,5 +319,7 @@ def _measured(
     if isinstance(entry, RecordedProblems):
         recorded = RecordedOracle.of(table, entry.model, entry.include_incorrect)
         return _problem(table.name, about, recorded, entry, file, where)
+    from mocks.surrogate import SurrogateOracle  # slow to import, and few scenarios need it
+
     surrogate = SurrogateOracle.of(table, entry.model)
     return _problem(table.name, about, surrogate, entry, file, where, str(surrogate.fidelity))

@@ -64,18 +64,18 @@ def find(entry: ChatProblems, data: str | None, where: str) -> Entry:
             hint = nearest(name, [*known, _CLASSIFICATION + "0"])
             raise ScenarioError(f"{where}: unknown task {name!r}: {hint}")
         elif data is None:
-            found[name] = partial(tasks.make, name, seed=entry.data_seed, **_fitting(name, sizes))
+            found[name] = partial(_generated, name, entry.data_seed, sizes)
         else:
             found[name] = partial(tasks.load, Path(data), name, seed=entry.data_seed, **sizes)
-    return Entry(entry, found)
+    return Entry(entry, found, data is not None)
 
 
-def _fitting(name: str, sizes: dict[str, int]) -> dict[str, int]:
-    """These sizes, or where the task has fewer rows, the same shares of what there is."""
+def _generated(name: str, seed: int, sizes: dict[str, int]) -> Dataset:
+    """A task of these sizes, or where it has fewer rows, of the same shares of what there is."""
     wanted, there = sum(sizes.values()), tasks.available(name)
-    if wanted <= there:
-        return sizes
-    return {split: max(size * there // wanted, 1) for split, size in sizes.items()}
+    if wanted > there:
+        sizes = {split: max(size * there // wanted, 1) for split, size in sizes.items()}
+    return tasks.make(name, seed=seed, train=sizes["train"], dev=sizes["dev"], test=sizes["test"])
 
 
 class Entry:
@@ -85,8 +85,12 @@ class Entry:
     that serves the scenario gives the answers that the tournament gets.
     """
 
-    def __init__(self, table: ChatProblems, makers: Mapping[str, Callable[[], Dataset]]) -> None:
+    def __init__(
+        self, table: ChatProblems, makers: Mapping[str, Callable[[], Dataset]], published: bool
+    ) -> None:
         self.table = table
+        self.published = published
+        """Whether the rows are of published files, and not made of what the model knows anyhow."""
         self.names = tuple(makers)
         self.dataset = lru_cache(maxsize=None)(lambda name: makers[name]())
 
@@ -96,12 +100,14 @@ class Entry:
         return MockModel(self.table.model, self.memory())
 
     def memory(self) -> dict[str, Mapping[str, tuple[str, ...]]]:
-        """The facts: accepted answers by skill and input; labels are for the prompts to define."""
+        """The facts of published rows: accepted answers by skill and input."""
+        if not self.published:
+            return {}
         datasets = {name: self.dataset(name) for name in self.names}
         return {
             name: {row.input: row.answers for row in (*dataset.train, *dataset.dev, *dataset.test)}
             for name, dataset in datasets.items()
-            if not dataset.labels
+            if not dataset.labels  # what a label means is for the prompts to say
         }
 
 
