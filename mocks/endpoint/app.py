@@ -58,6 +58,7 @@ class Endpoint:
         self._services = services
         self._seed = seed
         self._calls = Calls(switch, self.metrics)
+        self._faulty = switch.schedule.any
         self._max_body = max_body
         self._body_seconds = body_seconds
         self._quiet = quiet
@@ -249,6 +250,8 @@ class Endpoint:
         return {
             "id": name, "object": "model", "created": self._created, "owned_by": "sandbox",
             "tokenizer": TOKENIZER,
+            # Faults are billed attempt by attempt, as providers do.
+            "idempotent": not (self._faulty or self._services[name].bills_failures),
         }  # fmt: skip
 
     async def usage(self, exchange: Exchange) -> None:

@@ -89,9 +89,9 @@ class Calls:
             await self._stream(exchange, visit, job, fault, begun, attempt.nanoseconds)
             return
         due = begun + attempt.nanoseconds
-        if attempt.nanoseconds and not await clock.until(due, exchange.caller):
+        if attempt.nanoseconds and not await clock.until(due, exchange.caller) and exchange.record is None:
             visit.broke(visit.charge())
-            return
+            return  # who sent an Idempotency-Key comes again: the answer is kept, and billed once
         if fault is not None:
             await _break(exchange, visit, fault, due, job)
             return

@@ -113,7 +113,7 @@ def read_fault(value: bytes) -> tuple[str, int]:
 class Schedule:
     """Which faults fall on which attempts: a share for each kind, and keyed luck."""
 
-    __slots__ = ("_luck", "_shares")
+    __slots__ = ("_luck", "_shares", "any")
 
     def __init__(self, shares: Mapping[str, float], seed: int) -> None:
         """`shares`: of all attempts, by name of the fault.
@@ -129,6 +129,8 @@ class Schedule:
         if sum(shares.values()) > 1 + 1e-9:
             raise UsageError(f"the shares of all faults add up to {sum(shares.values())}, above 1")
         self._shares = tuple(shares.items())
+        self.any = sum(shares.values()) > 0
+        """Whether something goes wrong now and then."""
         self._luck = Uniforms(seed, "wire fault", count=1).one
 
     def pick(self, key: bytes, attempt: int, stream: bool) -> str | None:

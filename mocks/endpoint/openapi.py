@@ -216,8 +216,9 @@ def _embeddings(embedder: str) -> _Schema:
 
 def _answers() -> dict[str, _Schema]:
     model = _object(
-        ["id", "object", "created", "owned_by", "tokenizer"],
+        ["id", "object", "created", "owned_by", "tokenizer", "idempotent"],
         id=_TEXT, object={"const": "model"}, created=_COUNT, owned_by=_TEXT, tokenizer=_TEXT,
+        idempotent={"type": "boolean"},
     )  # fmt: skip
     usage = _object(
         ["prompt_tokens", "completion_tokens", "total_tokens"],
