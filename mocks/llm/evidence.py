@@ -51,8 +51,20 @@ class Evidence(NamedTuple):
 
 
 _ABOUT_FORM = frozenset(
-    ("answer", "answers", "reply", "respond", "response", "output", "outputs", "return", "write", "give")
-    + ("you", "your", "input", "example", "instance")
+    (
+        "answer",
+        "answers",
+        "reply",
+        "respond",
+        "response",
+        "output",
+        "outputs",
+        "return",
+        "write",
+        "give",
+        "you",
+        "your",
+    )
 )
 """Words of sentences that are not padding, although they name nothing of a task."""
 _TERSE = re.compile(
@@ -170,6 +182,12 @@ def _term(text: str) -> Term:
         left, right = text.split("~")
         first, second = left.split("|"), right.split("|")
         return lambda named, denied: _close(named, first, second, _NEAR)
+    if "|" in text and ">" in text:
+        either = [_term(part) for part in text.split("|")]
+        return lambda named, denied: max([term(named, denied) for term in either])
+    if ">" in text:
+        left, right = text.split(">")
+        return lambda named, denied: _close(named, [left], [right], 0)
     wanted = text.split("|")
     return lambda named, denied: max(
         [mention.weight for concept in wanted for mention in named.get(concept, ())], default=0.0

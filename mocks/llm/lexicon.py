@@ -17,6 +17,8 @@ _IDLE = "NONE"
 _SIGN = re.compile(
     r"\b([a-z]|\d+|first|second|number)\s*([-+\u2212*])\s*(?=(?:[a-z]|\d+|first|second|the)\b)", re.I
 )
+_FIRST = re.compile(r"\[0\]|\b(?:letter|character) (?:#|no\.? ?|number )?(?:1|one)\b", re.I)
+_SECOND = re.compile(r"\[1\]|\b(?:letter|character) (?:#|no\.? ?|number )?(?:2|two)\b", re.I)
 _SIGNS = {"+": "plus", "*": "times"}
 _WORD = re.compile(r"[^\W_]")
 _STOPS = frozenset(".!?;:\n")
@@ -43,6 +45,10 @@ _FALSE_FORMS = frozenset(
 """Inflections that are words of their own."""
 
 
+Phrase = tuple[tuple[str, ...], str, float]
+"""(words, the concept that they name, weight)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
     """A concept named in a text."""
@@ -53,7 +59,7 @@ class Mention:
     end: int
     """The number of the word after its last."""
     weight: float
-    """1, or less where the spelling had to be guessed."""
+    """1, or less where the spelling had to be guessed; above 1 for a phrase that speaks for itself."""
     sentence: int
     """The number of the sentence."""
 
@@ -92,15 +98,14 @@ def parse(text: str) -> Parsed:
         starts = phrases.get(here, ()) if here in phrases else ()
         for base in bases[i]:
             starts = (*starts, *phrases.get(base, ()))
-        for phrase, concept in starts:
+        for phrase, concept, weight in starts:
             size = len(phrase)
             if size <= longest and i + size <= count and _fits(phrase, words, bases, i):
-                known.append(Mention(concept, i, i + size, 1.0, sentence))
+                known.append(Mention(concept, i, i + size, weight, sentence))
         covers.append(tuple(known))
         mentions += known
     mentions += _guessed(words, covers, mentions, sentences)
-    idle = {i for mention in mentions if mention.concept == _IDLE for i in range(mention.start, mention.end)}
-    mentions = [mention for mention in mentions if mention.start not in idle]
+    mentions = _outspoken(mentions)
     denied = _denied(words, mentions)
     out = {id(mention) for mention in denied}
     kept = _unique([mention for mention in mentions if id(mention) not in out])
@@ -114,6 +119,21 @@ def parse(text: str) -> Parsed:
     )
 
 
+def _outspoken(mentions: list[Mention]) -> list[Mention]:
+    """The mentions without those inside a phrase that speaks for itself, or inside a longer phrase."""
+    hidden: set[int] = set()
+    for phrase in mentions:
+        size = phrase.end - phrase.start
+        if size == 1:
+            continue
+        alone = phrase.concept == _IDLE or phrase.weight > 1
+        for other in mentions:
+            inside = phrase.start <= other.start and other.end <= phrase.end
+            if inside and (other.end - other.start < size) and (alone or other.end - other.start > 1):
+                hidden.add(id(other))
+    return [mention for mention in mentions if id(mention) not in hidden and mention.concept != _IDLE]
+
+
 def _words(text: str) -> list[str]:
     if len(text) > 60_000:
         text = text[:30_000] + "\n" + text[-30_000:]
@@ -121,6 +141,7 @@ def _words(text: str) -> list[str]:
         text = _QUOTED_NOT.sub(f" {_NOTWORD} ", text)
     if "+" in text or "*" in text or " - " in text or "\u2212" in text:
         text = _SIGN.sub(lambda found: f"{found[1]} {_SIGNS.get(found[2], 'minus')} ", text)
+    text = _FIRST.sub(" first letter ", _SECOND.sub(" second letter ", text))
     known = _tables()[0]
     words: list[str] = []
     for token in TOKEN.findall(text):
@@ -151,7 +172,7 @@ def _guessed(
         guess = _near(word)
         if guess is None:
             continue
-        for phrase, concept in phrases.get(guess, ()):
+        for phrase, concept, _ in phrases.get(guess, ()):
             if len(phrase) == 1:
                 yield Mention(concept, i, i + 1, 0.7, sentences[i])
 
@@ -225,17 +246,17 @@ def _unique(mentions: list[Mention]) -> list[Mention]:
 
 
 @cache
-def _tables() -> tuple[
-    Mapping[str, tuple[str, ...]], Mapping[str, tuple[tuple[tuple[str, ...], str], ...]], int
-]:
+def _tables() -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[Phrase, ...]], int]:
     """(form -> base forms, first word -> phrases with their concepts, words of the longest phrase)."""
-    phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    phrases: dict[str, list[Phrase]] = {}
     bases: set[str] = set()
     longest = 1
     for concept, known_as in concepts().items():
-        for phrase in known_as:
+        for told in known_as:
+            phrase = (told[0].removeprefix("="), *told[1:])
+            weight = 1.01 if told != phrase else 1.0
             longest = max(longest, len(phrase))
-            phrases.setdefault(phrase[0], []).append((phrase, concept))
+            phrases.setdefault(phrase[0], []).append((phrase, concept, weight))
             bases.update(phrase)
     forms: dict[str, list[str]] = {}
     for base in sorted(bases):
