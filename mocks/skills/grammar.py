@@ -45,18 +45,27 @@ def is_plural(phrase: list[str]) -> bool:
         return True
     if low[0] in ("these", "those", "many", "two", "three", "four", "five", "all"):
         return True
-    for joint in ("of", "in", "on", "at", "with", "from", "for"):
+    for joint in ("of", "in", "on", "at", "with", "from", "for", "to", "by", "around"):
         if joint in low[1:]:
             low = low[: low.index(joint, 1)]
     head = low[-1]
     if head in _plurals():
         return low[0] not in ("a", "an", "every", "each", "this", "that")
+    if len(low) == 1 and phrase[0][0].isupper() and head.endswith("s"):
+        # Cats, or James: only a word that has a singular is a plural.
+        singulars = (head[:-1], head[:-2], head[:-3] + "y")
+        return any(one in _nouns() and inflection.plural(one) == head for one in singulars)
     return head.endswith("s") and not head.endswith(("ss", "us", "is")) and head not in _SINGULAR_S
 
 
 @cache
 def _plurals() -> frozenset[str]:
     return frozenset(many for one, (many,) in knowledge.table("plurals").items() if one != many)
+
+
+@cache
+def _nouns() -> frozenset[str]:
+    return frozenset(knowledge.words())
 
 
 def _verb_at(words: list[str]) -> tuple[int, int, str, str] | None:
@@ -193,7 +202,8 @@ def _do(word: str, before: list[str], words: list[str]) -> list[str] | None:
         and not is_plural(words[: len(before)])
     ):
         return ["does", "not", inflection.third_forms()[word]]
-    if word in inflection.bases() and (pronoun or is_plural(words[: len(before)])):
+    unknown_plural = len(before) == 1 and before[0].endswith("s")
+    if word in inflection.bases() and (pronoun or unknown_plural or is_plural(words[: len(before)])):
         return ["do", "not", word]
     return None
 

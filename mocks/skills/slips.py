@@ -22,7 +22,7 @@ def same_set(option: str, right: str) -> bool:
 
 def holds(option: str, right: str) -> bool:
     """Whether containment, or exact match, takes the option for right."""
-    return normalise(right) in normalise(option)
+    return equal(option, right) or f" {normalise(right)} " in f" {normalise(option)} "
 
 
 def choose(options: Iterable[str], right: str, u: float, like: Callable[[str, str], bool] = equal) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from itertools import islice
 from typing import TypedDict
 
@@ -41,7 +41,7 @@ def stock(name: str, seed: int = 0) -> Stock:
     return _STOCKS[name]()
 
 
-@lru_cache(maxsize=None)
+@cache
 def available(name: str, enough: int | None = None) -> int:
     """How many rows with different inputs can be generated; counting stops at `enough`."""
     return stock(name).count(enough)

@@ -131,6 +131,12 @@ def sorting() -> Stock:
     return Stock(4_000, at)
 
 
+_VAGUE = frozenset(
+    {"dog", "turtle", "octopus", "parrot", "snake", "whale", "shark", "monkey", "bear", "bass"}
+)
+"""Animals of many sizes, to be held only against very different ones."""
+
+
 @cache
 def larger_animal() -> Stock:
     """Pairs of animals, one at least half as heavy again as the other, neither a kind of the other."""
@@ -140,7 +146,8 @@ def larger_animal() -> Stock:
             Row(f"{one}, {other}", (one if mass > weight else other,))
             for one, mass in known
             for other, weight in known
-            if (mass >= 1.5 * weight or weight >= 1.5 * mass) and not set(one.split()) & set(other.split())
+            if max(mass, weight) >= (6.0 if {one, other} & _VAGUE else 1.5) * min(mass, weight)
+            and not set(one.split()) & set(other.split())
         ]
     )
 
