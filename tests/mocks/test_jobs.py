@@ -325,11 +325,11 @@ def test_a_huge_request_is_read_in_time() -> None:
 
 @pytest.mark.parametrize(
     "part",
-    ["a", "prompt ", "score ", "write a new ", "\n", "x -> y\n", '"', "<a></a>", "```\n", "[{", "foo\nscore: 5\n",
-     "Prompt 1: a\n", "reasons why ", "merge ", "the correct answer is "],
+    ["a", "prompt ", "score ", "write a new ", "\n", "x -> y\n", '"', "<a></a>", "```\n", "[{",
+     "foo\nscore: 5\n", "Prompt 1: a\n", "reasons why ", "merge ", "the correct answer is "],
 )  # fmt: skip
 def test_no_long_text_makes_the_recognition_slow(part: str) -> None:
-    ask = "\n\nIt was wrong. Write a new instruction with a higher score; merge prompts; give reasons. Labels: a, b"
+    ask = "\n\nIt was wrong. Write a new instruction with a higher score; merge prompts. Labels: a, b"
     for text in (part * (60_000 // len(part)), part * (60_000 // len(part)) + ask):
         start = time.process_time()
         recognise(one(text))

@@ -148,7 +148,7 @@ def several(text: str) -> tuple[str, ...]:
         told = [value.strip() for value in _FENCE.findall(text)] or told
     if len(told) < 2:
         told = _QUOTED.findall(text) or told
-    return tuple(dict.fromkeys(told))
+    return tuple(told)
 
 
 def single(text: str) -> str:
