@@ -25,6 +25,8 @@ from mocks.llm.labelling.weights import add_loose, learn, of_names
 from sandbox import tokens
 from sandbox.streams import Uniforms, normal_quantile
 
+_LITTLE = 0.5
+"""Evidence of words below which a guideline without firm rules leaves a text to its default."""
 SHARPNESS = 2.5
 """Logits a unit of score, at temperature 1."""
 _RULED_OUT = 1.0
@@ -137,7 +139,7 @@ def evidence(known: Understanding, query: str, following: float) -> list[float]:
         places = first(word)
         if places is not None:
             fired += places
-    if known.rules:
+    if known.rules or known.default is not None:
         _judge(known, fired, text.line, total, following)
     return total
 
@@ -181,7 +183,8 @@ def _judge(known: Understanding, places: list[int], line: str, total: list[float
         for label in winners:
             total[label] += weight
     elif known.default is not None:
-        total[known.default] += weight
+        if known.rules or max(total) < _LITTLE:
+            total[known.default] += weight
     else:
         for label in silent:
             total[label] -= _RULED_OUT

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import islice
+
+from mocks.llm.labelling.stems import tidied
 
 _MARKS = "\"'`*“”‘’[](){}<>"  # noqa: RUF001
 _NOUN = (
@@ -34,6 +37,9 @@ _LAST_AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“`]([^\"“”`\n]{1,40})[\"”`]|(?<!\w)['‘]([^'‘’\n]{1,40})['’](?!\w)")  # noqa: RUF001
 _END = re.compile(r"[.;!?](?:\s|$)|\)\s*[.,]|\s[-–—]\s|\s\(")  # noqa: RUF001
 _MOST_WORDS = 5
+_MOST_TRIED = 100
+_LONGEST_LIST = 20_000
+"""Characters."""
 
 
 @lru_cache(maxsize=1024)
@@ -43,17 +49,18 @@ def labels_in(text: str) -> tuple[str, ...]:
     >>> labels_in("Sort the mails. Answer with one of: spam, ham, not sure. Say nothing else.")
     ('spam', 'ham', 'not sure')
     """
+    text = tidied(text)
     best: tuple[str, ...] = ()
-    for opener in _OPENER.finditer(text):
+    for opener in islice(_OPENER.finditer(text), _MOST_TRIED):
         lead = opener["lead"]
         if lead is not None and not _LEAD.search(lead):
             continue
-        found = _listed(text[opener.end() :], below=lead is not None)
+        found = _listed(text[opener.end() : opener.end() + _LONGEST_LIST], below=lead is not None)
         if len(found) > len(best):
             best = found
     if best:
         return best
-    for plain in _PLAIN.finditer(text):
+    for plain in islice(_PLAIN.finditer(text), _MOST_TRIED):
         found = _alternatives(plain["list"])
         if len(found) > len(best):
             best = found

@@ -231,10 +231,10 @@ class _Writer:
         self.pairs: dict[str, list[tuple[str, str]]] = {}
         for first, second, label in rules.conjunctions:
             self.pairs.setdefault(label, []).append((first, second))
-        self.below = {
-            label: [cue for lower in rules.order[place + 1 :] for cue in rules.cues_of(lower)]
-            for place, label in enumerate(rules.order)
-        }
+        self.cues: dict[str, list[str]] = {}
+        for cue, label in rules.keywords:
+            self.cues.setdefault(label, []).append(cue)
+        self.rank = {label: place for place, label in enumerate(rules.order)}
 
     def rows(self, count: int) -> tuple[Row, ...]:
         seen: set[str] = set()
@@ -285,11 +285,12 @@ class _Writer:
         if label in self.pairs and kind < 0.75:
             pairs = self.pairs[label]
             return texts.said_both(*pairs[int(rng.integers(len(pairs)))], rng)
-        cues = self.rules.cues_of(label)
+        cues = self.cues[label]
         cue = cues[int((len(cues) + 1) ** rng.random()) - 1]  # some cues are common, some rare
-        if self.below[label] and kind > 0.85:
-            lower = self.below[label]
-            return texts.said_both(cue, lower[int(rng.integers(len(lower)))], rng)
+        weaker = self.rules.order[self.rank[label] + 1 :]
+        if weaker and kind > 0.85:
+            other = self.cues[weaker[int(rng.integers(len(weaker)))]]
+            return texts.said_both(cue, other[int(rng.integers(len(other)))], rng)
         return texts.said(self.manner, cue, rng)
 
 

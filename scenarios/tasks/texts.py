@@ -75,7 +75,8 @@ _FILLERS = {
         "It has been on my list for {span}.", "Judge for yourself.", "I asked {who}, who agreed.",
         "After {span} I knew enough.", "You may see it another way.", "I wrote this {past}.",
         "{who} and {who} came along.", "We talked about it for {span}.", 
-        "It was the {nth} of its kind for me.", "Some will be {mood} about it.", "I took notes.", "There is more to tell.", "So much for my opinion.",
+        "It was the {nth} of its kind for me.", "Some will be {mood} about it.",
+        "I took notes.", "There is more to tell.", "So much for my opinion.",
         "I am {mood} to hear what others think.", "We did not stay long.",
     ),
     "message": (

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from mocks.llm.labelling import turns
-from mocks.llm.labelling.stems import FUNCTION, SCAFFOLD, content, phrase, words
+from mocks.llm.labelling.stems import FUNCTION, SCAFFOLD, content, phrase, tidied, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Names:
         name = rf"{turns.QUOTES}(?P<label>{one}){turns.QUOTES}(?![\w]|-\w)"
         strong = rf"{turns.QUOTES}(?P<a>{one}){turns.QUOTES}"
         self.answer = re.compile(
-            rf"(?:^|(?<=\W))(?P<verb>{turns.ANSWER}){turns.GLUE}\s*{name}", re.IGNORECASE
+            rf"(?:(?<!\w)|(?=\W))(?P<verb>{turns.ANSWER}){turns.GLUE}\s*{name}", re.IGNORECASE
         )
         self.start = re.compile(
             rf"^{turns.QUOTES}(?:(?:label|category|class)[:\s]+)?{name}\s*(?:\([^)]*\)\s*)?{turns.QUOTES}"
@@ -119,7 +119,7 @@ def read_rules(text: str, labels: tuple[str, ...]) -> Guide:
         return guide
     names = names_of(labels)
     section: int | None = None
-    for line in text.split("\n"):
+    for line in tidied(text).split("\n"):
         bare = turns.MARKER.sub("", line, count=1).strip()
         if not bare:
             continue
@@ -205,7 +205,7 @@ def _assigned(clause: str, names: Names, named: list[int]) -> tuple[int | None, 
     answer = _last(names.answer, clause, 0)
     if answer:
         # "cues -> label" is a list of cues; a running sentence need not be
-        lead = ": " if re.fullmatch(turns.ARROW, answer["verb"]) else ""
+        lead = ": " if turns.POINTS.fullmatch(answer["verb"]) else ""
         return names.place(answer["label"]), f"{lead}{clause[: answer.start()]} , {clause[answer.end() :]}"
     if len(set(named)) == 1 and not any(label in clause for label in names.short):
         return named[0], names.any.sub(" , ", clause)

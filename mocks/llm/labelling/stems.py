@@ -48,8 +48,8 @@ SCAFFOLD = _all(
     focuses focused topic topics subject subjects primarily mainly main clearly explicitly strong
     strongly things kind kinds type types way ways name names instance considered treat treated come
     comes count counts entry annotation annotate annotator first second third final task applicable
-    whole stands stand occurs noted instead definitely certainly author writer speaker person people someone user users user's
-    author's
+    whole stands stand noted instead definitely author writer speaker person people someone user users
+    user's author's
     """
 )
 """Words of instructions about labelling; unless quoted, they are no cues."""
@@ -102,6 +102,17 @@ def stem(word: str) -> str:
             word = word[: -len(ending)]
             return word[:-1] if word[-1] == word[-2] and word[-1] not in "lsz" else word
     return word[:-1] if len(word) > 5 and word.endswith("e") else word
+
+
+_GAPS = re.compile(r"[^\S\n]{2,}|\n{3,}|([^\w\s])\1{3,}")
+_MOST_READ = 60_000
+
+
+def tidied(text: str) -> str:
+    """`text` without long gaps and rows of one sign; its middle is left out where it is very long."""
+    if len(text) > _MOST_READ:
+        text = f"{text[: _MOST_READ // 2]}\n{text[-_MOST_READ // 2 :]}"
+    return _GAPS.sub(lambda run: run[1] * 3 if run[1] else run[0][0], text)
 
 
 def words(text: str) -> list[str]:

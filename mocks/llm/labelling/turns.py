@@ -15,9 +15,13 @@ ANSWER = (
     rf"(?: is| of| should be| must be)?|then|{ARROW})"
 )
 """What stands in front of a label that is the answer."""
+POINTS = re.compile(
+    rf"{ARROW}|indicates?|means?|signals?|suggests?|implies|imply|points? (?:to|towards?)", re.IGNORECASE
+)
+"""Those after a cue rather than after a sentence with cues in it."""
 GLUE = (
-    r"(?:(?:\s|,|:|=)+(?:it|this|them|these|that|the|text|message|input|item|as|with|to|be|a|an|label|"
-    r"labels|category|class|tag|answer|is|of|under|for|such|texts|messages|always|rather|then|one|only))*"
+    r"(?:[\s,:=]{1,4}(?:it|this|them|these|that|the|text|message|input|item|as|with|to|be|a|an|label|"
+    r"labels|category|class|tag|answer|is|of|under|for|such|texts|messages|always|rather|then|one|only)){0,8}"
 )
 """What may stand between the two."""
 OPENS = (
