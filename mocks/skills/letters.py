@@ -175,7 +175,7 @@ LETTERS = (
         ("first_word_letter", "last_letter", "letters_list"),
     ),
     Skill("last_letter", _last_letter, _letter_slip, ("first_word_letter", "second_word_letter")),
-    Skill("letters_list", _letters, _letters_slip, ("spell_out", "first_word_letter", "echo")),
+    Skill("letters_list", _letters, _letters_slip, ("first_word_letter", "count_letters", "echo")),
     Skill("spell_out", _spell_out, _lower_or_more, ("letters_list", "uppercase")),
     Skill("reverse_word", _reverse, _echo_slip, ("echo", "letters_list")),
     Skill("uppercase", _uppercase, _lower_or_more, ("echo",)),

@@ -96,9 +96,6 @@ def _define(text: str) -> str | None:
     of = knowledge.memberships().get(word)
     if of:
         return f"{word.capitalize()} is one of the {of[0]}."
-    like = knowledge.groups("synonyms").get(word)
-    if like:
-        return f"{word.capitalize()} means much the same as {like[0]}."
     return f"{word.capitalize()} is an English word of {len(word)} letters."
 
 

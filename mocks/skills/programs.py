@@ -24,7 +24,7 @@ def _run(text: str) -> str | None:
     if not fenced and not _CODE.search(source):
         return None
     try:
-        return outcome(source)
+        return outcome(source).strip() or None
     except Unsupported:
         return None
 

@@ -3,7 +3,8 @@
 `FOLDER/induce/TASK.json` is for training, `FOLDER/execute/TASK.json` for testing; each holds
 `{"metadata": {"num_examples": N}, "examples": {"1": {"input": .., "output": ..}, ..}}`. What an
 example is shows in its fields, not in the task's name, so that tasks of the same shape that
-nobody has seen here load as well.
+nobody has seen here load as well. White space around an input is dropped: word_sorting and others have some
+by accident, and a prompt puts its own there.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ def load(
         raise DataError(f"{root}: no task {name!r}: {nearest(name, names(root))}")
     drawn = {split: _shuffled(found, seed, name, split) for split, found in rows.items()}
     last = drawn["execute"][:test]
-    tested = {row.input.strip() for row in drawn["execute"]}
-    rest = [row for row in drawn["induce"] if row.input.strip() not in tested]
+    tested = {row.input for row in drawn["execute"]}
+    rest = [row for row in drawn["induce"] if row.input not in tested]
     if not last or not rest:
         both = drawn["execute"] or rest
         _enough(both, 3, files, name)
@@ -199,7 +200,7 @@ def _text(example: dict[str, Any], field: str) -> str:
         value = str(value)
     if not isinstance(value, str) or not value.strip():
         _wrong(field, value, "a text that is not empty")
-    return value
+    return value.strip()
 
 
 def _texts(example: dict[str, Any], field: str) -> tuple[str, ...]:

@@ -146,7 +146,7 @@ def reviews() -> Stock:
 
 
 def _with_articles(text: str) -> str:
-    return re.sub(r"\b([Aa]) (?=[aeiou])(?!uni|one|eu)", r"\1n ", text)
+    return re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", text)
 
 
 def counting() -> Stock:

@@ -128,7 +128,7 @@ _programs = st.lists(
     st.one_of(st.tuples(_names, _terms).map(" = ".join), _terms.map("print({})".format)),
     min_size=1,
     max_size=5,
-).map("\n".join)
+).map(lambda lines: "\n".join([*lines, "print(0)"]))
 
 
 @given(_programs)
