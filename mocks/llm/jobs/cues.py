@@ -78,8 +78,8 @@ def guideline(
     lines = [_opening(names, luck)]
     for label, scored in cues:
         # A strong cue is seen more easily than a weak one.
-        seen = [word for word, weight in scored if luck.chance(min(0.98, skill * (0.45 + 0.35 * weight)))]
-        if names and luck.chance(0.25 * (1 - skill)):
+        seen = [word for word, weight in scored if luck.chance(min(0.98, skill**1.5 * (0.5 + 0.3 * weight)))]
+        if names and luck.chance(0.6 * (1 - skill)):
             other = luck.pick(cues)[1]
             seen += [other[0][0]] if other else []
         seen = [word for word in dict.fromkeys(seen) if f'"{word}"' not in known][: 2 + round(6 * skill)]

@@ -15,7 +15,7 @@ _NUMBERS = {
 _MOST = 64
 """Texts in one answer."""
 _PRODUCE = (
-    r"(?:generate|write|give|propose|create|produce|formulate|list|suggest|come up with|provide|"
+    r"(?:generate|write|wrote|give|propose|create|produce|formulate|list|suggest|come up with|provide|"
     r"offer|return|draft|devise)"
 )
 _COUNT = re.compile(
@@ -172,7 +172,7 @@ def _count(text: str) -> int:
 def _tags(text: str) -> tuple[str, str] | None:
     """The last pair of tags that is named where the form of the answer is spoken of."""
     best: tuple[str, str] | None = None
-    for sentence in re.split(r"(?<=[.!?:])\s+(?![<])|\n{2,}", text):
+    for sentence in re.split(r"(?<=[.!?:])\s+(?![<])|\n{2,}(?![<])", text):
         if "<" not in sentence or not _ASKS.search(sentence):
             continue
         found = _TAG.findall(sentence)

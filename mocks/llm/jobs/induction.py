@@ -58,13 +58,15 @@ class Explanation:
 
 
 EXPLAINED = 0.12
+_ENOUGH = 12
+"""Examples on which the skills are tried."""
 
 
 def explain(pairs: Sequence[tuple[str, str]], memory: Memory | None = None) -> Explanation:
     """The skills behind (input, output) pairs; tolerant of a wrong output here and there."""
     if not pairs:
         return Explanation()
-    shown = list(pairs[:24])
+    shown = list(pairs[:_ENOUGH])
     told = [_Pair(given, wanted) for given, wanted in shown]
     scores: list[tuple[float, str]] = []
     best = -math.inf

@@ -16,6 +16,8 @@ from mocks.llm.label_list import labels_in
 from sandbox.chat import Messages
 
 _LONGEST = 120_000
+_GIST = 6_000
+"""Characters in which a job is looked for."""
 _OBJECT = r"(?:instruction|prompt|directive|guideline|meta-?prompt)s?\b"
 _MODIFIER = (
     r"(?:a|an|the|one|this|that|these|those|each|of|my|our|your|its|me|us|set|list|"
@@ -145,11 +147,16 @@ def request(messages: Messages) -> Request | None:
     return _filled(kind, system, user) if kind else None
 
 
-def _clipped(text: str) -> str:
+def _clipped(text: str, longest: int = _LONGEST) -> str:
     """A text without its middle, where it is very long: what is asked stands at an end."""
-    if len(text) <= _LONGEST:
+    if len(text) <= longest:
         return text
-    return f"{text[: _LONGEST // 2]}\n\n{text[-_LONGEST // 2 :]}"
+    return f"{text[: longest // 2]}\n\n{text[-longest // 2 :]}"
+
+
+def _gist(system: str, user: str) -> str:
+    """Where the request itself stands, without most of a long list of examples."""
+    return _clipped(f"{system}\n{user}" if system else user, _GIST)
 
 
 def _kind(system: str, user: str) -> str | None:
@@ -159,7 +166,7 @@ def _kind(system: str, user: str) -> str | None:
         return None
     if _HOUSE.match(user) and re.search(r"^[ \t]*input[ \t]*:", user, re.IGNORECASE | re.MULTILINE):
         return None
-    asks = f"{system}\n{user}" if system else user
+    asks = _gist(system, user)
     if pending:
         return "paraphrase"
     found_history = len(shown.scored(user)) if _SCORED.search(asks) and _AHEAD.search(asks) else 0
@@ -182,11 +189,10 @@ def _kind(system: str, user: str) -> str | None:
     if _MUTATES.search(asks) and shown.single(user):
         return "mutate"
     seen = records(user)
-    if seen and (
-        _INDUCES.search(user.strip()) or makes or (_FRIEND.search(user) and "instructed" in user.lower())
-    ):
+    ending = _clipped(user.strip(), _GIST)
+    if seen and (_INDUCES.search(ending) or makes or (_FRIEND.search(user) and "instructed" in user.lower())):
         return "induce"
-    if _INDUCES.search(user.strip()) and seen:
+    if _INDUCES.search(ending) and seen:
         return "induce"
     if _IMPROVES.search(asks) and makes and (shown.single(user)):
         return "rewrite"
@@ -209,7 +215,7 @@ def _produces_prompt(asks: str) -> bool:
 
 
 def _filled(kind: str, system: str, user: str) -> Request:
-    asks = f"{system}\n{user}" if system else user
+    asks = _gist(system, user)
     texts: tuple[str, ...] = ()
     if kind == "cross":
         texts = shown.several(user)
@@ -220,11 +226,11 @@ def _filled(kind: str, system: str, user: str) -> Request:
     rest = user
     if kind == "propose":
         history, rest = shown.scored(user), shown.without_scored(user)
-    seen = () if kind in ("paraphrase", "mutate", "cross") else tuple(records(rest))
+    seen = () if kind in ("paraphrase", "mutate", "cross") else records(rest)
     task = _TASK.search(asks) if kind in ("brainstorm", "propose", "induce") else None
     return Request(
         kind,
-        asked_form(system, user),
+        asked_form("", asks),
         texts,
         history,
         seen,
@@ -251,7 +257,7 @@ def _labels(text: str, seen: Sequence[Record] = ()) -> tuple[str, ...]:
 
 
 def _described(system: str, user: str) -> Request:
-    return Request("describe", asked_form(system, user), records=tuple(records(user)))
+    return Request("describe", asked_form("", _gist(system, user)), records=records(user))
 
 
 def _by_fields(system: str, user: str) -> Request | None:
@@ -300,5 +306,5 @@ def _by_fields(system: str, user: str) -> Request | None:
         and all(_DESCRIPTION.search(name) for name in asked)
         and any(re.search(r"program|example|observ|dataset|module|demo", name) for name in given)
     ):
-        return Request("describe", form, records=tuple(records(everything)), task=everything[:2000])
+        return Request("describe", form, records=records(everything), task=everything[:2000])
     return None

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 _LONGEST = 60_000
@@ -76,7 +77,8 @@ class Record:
         )
 
 
-def records(text: str) -> list[Record]:
+@lru_cache(maxsize=32)
+def records(text: str) -> tuple[Record, ...]:
     """The examples of a request, in its order.
 
     >>> records("Input: hot\\nOutput: cold\\n\\nInput: big\\nOutput: small")[1].wanted
@@ -86,7 +88,8 @@ def records(text: str) -> list[Record]:
     found = list(_structured(text)) or _labelled(text)
     if not [record for record in found if record.wanted]:
         found = _pairs(text) or found
-    return [_completed(record) for record in found if record.input or record.feedback][:_MOST]
+    told = [_completed(record) for record in found if record.input or record.feedback]
+    return tuple(told[:_MOST])
 
 
 def labelled(text: str) -> list[tuple[str, str]]:

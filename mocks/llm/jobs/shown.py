@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 _LONGEST = 60_000
 _NUMBER = r"[-+]?\d{1,3}(?:\.\d+)?"
@@ -50,7 +51,8 @@ _META = re.compile(
 )
 _FENCE = re.compile(r"```[^\n`]*\n([\s\S]*?)\n?```")
 _TAGGED = re.compile(
-    r"<(\w*(?:instruction|prompt|text|parent|candidate)\w*)>\s*([\s\S]{3,6000}?)\s*</\1>", re.IGNORECASE
+    r"<(\w*(?:instruction|prompt|text|parent|candidate|variable)\w*)>\s*([\s\S]{3,6000}?)\s*</\1>",
+    re.IGNORECASE,
 )
 _QUOTED = re.compile(r"[\"“«]([^\"”»]{8,4000})[\"”»]")
 _NAMED = re.compile(
@@ -65,6 +67,9 @@ _INPUT = re.compile(
     r"\t]*:[\s\S]*)?$",
     re.IGNORECASE | re.MULTILINE,
 )
+_PROBLEM = re.compile(
+    r"\b(?:problem|trouble|fault)\b[^.\n]{0,60}\bis that:?\s+([^\n]{3,2000})", re.IGNORECASE
+)
 _CRITIQUE = re.compile(
     r"^[^\n]{0,120}\b(?:reasons?|critique|feedback|problems?|gradients?|weakness(?:es)?|diagnosis|"
     r"suggestions?)\b[^\n]{0,120}?:[ \t]*\n?([\s\S]+?)(?:\n\n|\Z)",
@@ -72,6 +77,7 @@ _CRITIQUE = re.compile(
 )
 
 
+@lru_cache(maxsize=32)
 def scored(text: str) -> tuple[tuple[str, float], ...]:
     """(instruction, score) for every instruction that is shown with a score, in the order shown.
 
@@ -178,7 +184,7 @@ def single(text: str) -> str:
 
 def critique(text: str) -> str:
     """What a request says is wrong with an instruction; "" where it says nothing."""
-    match = _CRITIQUE.search(text[:_LONGEST])
+    match = _PROBLEM.search(text[:_LONGEST]) or _CRITIQUE.search(text[:_LONGEST])
     return match.group(1).strip() if match else ""
 
 

@@ -19,6 +19,8 @@ from mocks.llm.writing.phrases import answer_form, neighbours, phrase
 CANDIDATES = 48
 """Answers among which one is drawn; of answers that hold many texts there are fewer."""
 _FEWEST = 6
+_NOTICED = 0.15
+"""Weight below which a skill is not thought of: examples that hardly fit it weigh less."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class Bench:
         if self.request.critique:
             for name, chance in meant(self.request.critique)[:3]:
                 weights[name] = weights.get(name, 0.0) + 1.0 * chance
-        return sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))
+        likely = [(name, weight) for name, weight in weights.items() if weight >= _NOTICED]
+        return sorted(likely, key=lambda pair: (-pair[1], pair[0]))
 
     def believed(self, luck: Luck) -> str | None:
         """A skill drawn by what is believed; the better the writer, the more it keeps to the likeliest."""
