@@ -250,11 +250,13 @@ def test_paraphrases_of_a_strong_persona_keep_the_meaning() -> None:
 
 
 def test_cues_of_labels_become_rules() -> None:
-    told = outcomes(request("induce", "meta"))[0][0]
-    rules = {line for line in told.split("\n") if '"' in line}
-    assert any("courier" in rule and "shipping" in rule for rule in rules)
-    assert any("password" in rule and "account" in rule for rule in rules)
-    assert not any("courier" in rule and "billing" in rule for rule in rules)
+    rules = [line for told, _ in outcomes(request("induce", "meta")) for line in told.split("\n") if '"' in line]
+    labels = ("billing", "shipping", "account")
+    for cue, label in (("courier", "shipping"), ("password", "account"), ("refund", "billing")):
+        said = [rule for rule in rules if f'"{cue}"' in rule]
+        assert len(said) > 20
+        assert fmean(label in rule for rule in said) > 0.85
+        assert all(any(name in rule for name in labels) for rule in said)
 
 
 def test_guidelines_from_examples_beat_the_bare_list_of_labels() -> None:
