@@ -118,7 +118,10 @@ class Service:
         wait = self._pause()
         if wait <= 0:
             while (waiting := self._gate.admit(now)) is not None:
-                waiting.admitted.set_result(None)
+                if waiting.admitted.done():  # called off, and not yet out of the queue
+                    self._gate.done()
+                else:
+                    waiting.admitted.set_result(None)
             opens_at = self._gate.opens_at()
             if opens_at is None:
                 return

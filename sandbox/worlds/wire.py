@@ -155,7 +155,7 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Failed:
     message, code, kind = _said(body)
     said = f"{status} {message}".strip()
     names = f"{code} {kind}"
-    if status == 402 or (status in (403, 429) and _NO_MONEY.search(names)):
+    if status == 402 or (400 <= status < 500 and _NO_MONEY.search(names)):
         return Failed("out_of_money", said, stop=True)
     if status in (401, 403) and code != "content_filter":
         return Failed("unauthorized", said, stop=True)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -240,6 +242,15 @@ def spent(runs: Sequence[Run]) -> tuple[int, int, int]:
         sum([cost.prompt_tokens for cost in total]),
         sum([cost.completion_tokens for cost in total]),
         sum([cost.usd for cost in total]),
+    )
+
+
+def start(url: str, store: Path, **changes: Any) -> subprocess.Popen[bytes]:
+    """Play in a process of its own."""
+    command = [sys.executable, __file__, url, str(store), json.dumps(changes)]
+    root = str(Path(__file__).parents[2])
+    return subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": root}, stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from live_tiny import (
     play_tiny,
     result,
     spent,
+    start,
     tiny_matches,
 )
 
@@ -30,8 +29,6 @@ from sandbox.journal import Journal
 from sandbox.store import Store
 from sandbox.tournament import Run
 from sandbox.trace import Fate
-
-HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +168,7 @@ def test_the_referee_asks_each_candidate_once_and_outside_the_budget(tmp_path: P
         assert provider.prompt_tokens == total[0] + outcome.refereed.prompt_tokens
         assert provider.usd == total[2] + outcome.refereed.usd
         assert all(run.truth is not None and run.truth in (0, 0.25, 0.5, 0.75, 1) for run in runs)
-        assert all("4 test rows" in run.caveat for run in runs)
+        assert all("scored on 4 test rows" in run.caveat for run in runs)
         bill = provider.usd
         more, again = play_tiny(tmp_path / "s.db", url, referee="endpoint", seeds=3)
         known = [run for run in more if run.seed < 2]
@@ -187,14 +184,6 @@ def test_rows_that_the_referee_gets_no_answer_to_are_left_out_and_said_so(tmp_pa
         runs, _ = play_tiny(tmp_path / "s.db", url, referee="endpoint", seeds=1)
     assert all("not answered, and are left out" in run.caveat for run in runs)
     assert all(run.truth is not None and round(run.truth * 3, 6).is_integer() for run in runs)
-
-
-def start(url: str, store: Path, **changes: Any) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(HERE / "live_tiny.py"), url, str(store), json.dumps(changes)]
-    root = str(HERE.parents[1])
-    return subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": root}, stderr=subprocess.PIPE, stdout=subprocess.PIPE
-    )
 
 
 def until_it_asks(process: subprocess.Popen[bytes], provider: Provider, more: int) -> None:
