@@ -61,7 +61,7 @@ def _kinds() -> Mapping[str, frozenset[str]]:
 def _odd_one_out(text: str) -> str | None:
     found = items(text[:_LIMIT])
     kinds = [_kinds().get(entry(item), frozenset()) for item in found]
-    counts = Counter(name for names in kinds for name in names)
+    counts = Counter(name for names in kinds for name in sorted(names))
     if len(found) < 3 or not counts:
         return None
     name, count = counts.most_common(1)[0]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -133,3 +137,31 @@ def test_similarity_grades_and_moods_are_evenly_spread() -> None:
         ]
         assert len(counts) == kinds
         assert min(counts) > 0.7 * 600 / kinds
+
+
+def test_nothing_depends_on_the_hash_seed() -> None:
+    code = (
+        "import hashlib\n"
+        "from mocks.skills import SKILLS\n"
+        "from scenarios.tasks import TASKS, make\n"
+        "told = []\n"
+        "for name in TASKS:\n"
+        "    dataset = make(name, train=6, dev=5, test=5)\n"
+        "    told.append(dataset.digest)\n"
+        "    for row in dataset.train:\n"
+        "        for skill in SKILLS.values():\n"
+        "            found = skill.execute(row.input)\n"
+        "            told.append(f'{found} {skill.slip(row.input, found, 0.4) if found else None}')\n"
+        "print(hashlib.sha256('\\n'.join(told).encode()).hexdigest())\n"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("0", "77")
+    }
+    assert len(told) == 1
