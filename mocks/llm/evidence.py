@@ -11,6 +11,7 @@ from mocks.llm.lexicon import Mention, Parsed, parse
 from mocks.llm.tables import frames
 from sandbox.tokens import count
 
+_CONCEPT = re.compile(r"[A-Z]+")
 _NEAR = 3
 """Words that may stand between the two terms of `A~B`."""
 _AROUND = 4
@@ -31,6 +32,8 @@ class Line(NamedTuple):
     sign: str
     weight: float
     terms: tuple[Term, ...]
+    needs: tuple[frozenset[str], ...]
+    """Of each of these sets a concept must be named, or the terms need not be looked at."""
 
 
 class Evidence(NamedTuple):
@@ -91,8 +94,10 @@ def weigh(text: str) -> Evidence:
     """The evidence in an instruction."""
     parsed = parse(text)
     named, denied = _by_concept(parsed.mentions), _by_concept(parsed.denied)
-    found = {}
-    for skill, lines in _frames().items():
+    found: dict[str, float] = {}
+    frames, named_in = _frames(), _named_in()
+    for skill in {skill: None for concept in ("", *named) for skill in named_in.get(concept, ())}:
+        lines = frames[skill]
         amount = _amount(lines, named, denied)
         if amount >= _LEAST:
             found[skill] = min(amount, _MOST)
@@ -110,19 +115,23 @@ def weigh(text: str) -> Evidence:
 
 def _amount(lines: tuple[Line, ...], named: Named, denied: Named) -> float:
     best = extra = 0.0
-    for sign, weight, terms in lines:
+    for sign, weight, terms, needs in lines:
         if sign != "=" and not best:
             break
-        held = 1.0
-        for term in terms:
-            held = min(held, term(named, denied))
-            if not held:
+        for concepts in needs:
+            if concepts.isdisjoint(named):
                 break
         else:
-            if sign == "=":
-                best = max(best, weight * (0.4 + 0.6 * held))
+            held = 1.0
+            for term in terms:
+                held = min(held, term(named, denied))
+                if not held:
+                    break
             else:
-                extra += weight if sign == "+" else -weight
+                if sign == "=":
+                    best = max(best, weight * (0.4 + 0.6 * held))
+                else:
+                    extra += weight if sign == "+" else -weight
     return best + extra
 
 
@@ -160,9 +169,22 @@ def _frames() -> Mapping[str, tuple[Line, ...]]:
     return found
 
 
+@cache
+def _named_in() -> Mapping[str, tuple[str, ...]]:
+    """Concept -> the skills of which some alternative begins with it; "" -> those that need none named."""
+    found: dict[str, dict[str, None]] = {}
+    for skill, lines in _frames().items():
+        for line in lines:
+            if line.sign == "=":
+                for concept in line.needs[0] if line.needs else ("",):
+                    found.setdefault(concept, {})[skill] = None
+    return {concept: tuple(skills) for concept, skills in found.items()}
+
+
 def _line(text: str) -> Line:
     sign, weight, *terms = text.split()
-    return Line(sign, float(weight), tuple([_term(term) for term in terms]))
+    needs = [frozenset(_CONCEPT.findall(term)) for term in terms if term[0] not in "!^"]
+    return Line(sign, float(weight), tuple([_term(term) for term in terms]), tuple(needs))
 
 
 def _term(text: str) -> Term:

@@ -18,7 +18,7 @@ from mocks.llm.evidence import Evidence, weigh
 from mocks.llm.persona import Persona
 from mocks.skills import SKILLS, right
 from sandbox.metrics import normalise
-from sandbox.streams import Uniforms, normal_quantile
+from sandbox.streams import Uniforms
 
 Memory = Mapping[str, Mapping[str, tuple[str, ...]]]
 """{skill: {input: accepted answers}}: what a model knows of real data."""
@@ -184,7 +184,8 @@ def _taste(told: Evidence, skill: str, persona: Persona) -> tuple[float, Vector]
     for key, weight in keys:
         raw = key.encode("utf-8", "surrogatepass")
         for i, (one, two) in enumerate(zip(_shared(raw), private(raw), strict=True)):
-            sums[i] += weight * (common * normal_quantile(one) + own * normal_quantile(two))
-    scale = 1.0 / math.sqrt(math.fsum([weight * weight for _, weight in keys]))
+            sums[i] += weight * (common * (one - 0.5) + own * (two - 0.5))
+    # A uniform number has the variance 1/12; many together are as good as normal.
+    scale = math.sqrt(12.0) / math.sqrt(math.fsum([weight * weight for _, weight in keys]))
     mood, *direction = [total * scale for total in sums]
     return mood, (direction[0], direction[1], direction[2], direction[3])
