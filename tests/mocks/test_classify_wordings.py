@@ -100,7 +100,7 @@ CASES = [
     ("billing = kite | anvil\nshipping = lamp", "lamp", "shipping"),
     ("**billing** covers kites and anvils. **shipping** covers lamps.", "lamps", "shipping"),
     (
-        "Do not answer billing if the text mentions kite. Texts with a lamp are billing, with a kite they are technical.",
+        "Do not answer billing if the text mentions kite. Lamps are billing, kites are technical.",
         "kite",
         "technical",
     ),
