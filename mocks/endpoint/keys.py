@@ -151,8 +151,8 @@ def limit_key(path: Path, name: str, budget: Budget | None) -> None:
     Raises:
         UsageError: if there is no such key, or the budget is in a currency that is not sold here.
     """
-    sold = sold(budget or Budget())
-    _change(path, name, lambda entry: replace(entry, budget=sold))
+    checked = sold(budget or Budget())
+    _change(path, name, lambda entry: replace(entry, budget=checked))
 
 
 def _change(path: Path, name: str, change: Any) -> None:
@@ -173,6 +173,7 @@ def _checked(name: str) -> str:
 
 
 def sold(budget: Budget) -> Budget:
+    """`budget`, if all its currencies mean something here; else `UsageError`."""
     for currency in budget.limits():
         if currency not in _SOLD:
             raise UsageError(f"budget {currency}: a key is limited in {', '.join(sorted(_SOLD))}")

@@ -96,7 +96,8 @@ class Limiter:
     def ask(self, who: Hashable, tokens: int, now: int) -> int:
         """0 if the request is let in; else the nanoseconds after which it will be.
 
-        `who` names the caller and the call: equal ones may use each other's bookings.
+        `who` names the caller and the call. Nothing else marks a call that comes again, so equal
+        calls that one caller makes at the same time may take each other's bookings.
         """
         if self._lapsing:
             self._lapse(now)

@@ -107,7 +107,8 @@ def test_a_stream_without_usage_has_none_and_ends_with_done() -> None:
 
 def test_what_does_not_change_the_answer_is_accepted(client: openai.OpenAI) -> None:
     extra = {
-        "response_format": {"type": "json_object"}, "tools": [{"type": "function", "function": {"name": "f"}}],
+        "response_format": {"type": "json_object"},
+        "tools": [{"type": "function", "function": {"name": "f"}}],
         "tool_choice": "auto", "parallel_tool_calls": True, "logit_bias": {"5": 1}, "presence_penalty": 1,
         "metadata": {"a": "b"}, "service_tier": "auto", "reasoning_effort": "low", "store": False,
         "extra_body": {"an_unknown_field": [1, {"x": None}]}, "prompt_cache_key": "k",

@@ -163,9 +163,9 @@ json_values = st.recursive(
     max_leaves=8,
 )
 FIELDS = (
-    "messages", "model", "n", "temperature", "top_p", "seed", "stop", "max_tokens", "logprobs", "top_logprobs",
-    "stream", "stream_options", "user", "prompt", "input", "echo", "suffix", "best_of", "dimensions",
-    "encoding_format", "instructions", "max_output_tokens",
+    "messages", "model", "n", "temperature", "top_p", "seed", "stop", "max_tokens", "logprobs",
+    "top_logprobs", "stream", "stream_options", "user", "prompt", "input", "echo", "suffix", "best_of",
+    "dimensions", "encoding_format", "instructions", "max_output_tokens",
 )  # fmt: skip
 
 
