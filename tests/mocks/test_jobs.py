@@ -250,7 +250,8 @@ def test_paraphrases_of_a_strong_persona_keep_the_meaning() -> None:
 
 
 def test_cues_of_labels_become_rules() -> None:
-    rules = [line for told, _ in outcomes(request("induce", "meta")) for line in told.split("\n") if '"' in line]
+    lines = [line for told, _ in outcomes(request("induce", "meta")) for line in told.split("\n")]
+    rules = [line for line in lines if '"' in line]
     labels = ("billing", "shipping", "account")
     for cue, label in (("courier", "shipping"), ("password", "account"), ("refund", "billing")):
         said = [rule for rule in rules if f'"{cue}"' in rule]

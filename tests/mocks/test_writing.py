@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from statistics import fmean
 
 import pytest
@@ -133,6 +134,12 @@ def test_what_is_quoted_survives_a_paraphrase() -> None:
         assert '"word input task"' in changed
         assert "{label}" in changed
         assert "<answer>" in changed
+
+
+def test_articles_fit_the_words_that_replace_others() -> None:
+    texts = [edits.mutate("Give an antonym. Find a word.", Luck(i)) for i in range(200)]
+    texts += [edits.paraphrase("Give an example of a task.", Luck(i)) for i in range(200)]
+    assert not [text for text in texts if re.search(r"\b(?:an [b-df-hj-np-tv-z]|a [aeio])", text)]
 
 
 def test_mutations_change_the_meaning_more_often_than_paraphrases() -> None:

@@ -132,10 +132,8 @@ def work(request: Request, craft: Craft, memory: Memory | None) -> list[tuple[st
         drafts = [job(bench, luck) for _ in range(request.form.count)]
         logit = sum([merit for _, merit in drafts]) / len(drafts) + 0.4 * luck.uniform()
         text = request.form(_distinct([told for told, _ in drafts]))
-        if text in answers:
-            high, low = max(answers[text], logit), min(answers[text], logit)
-            logit = high + math.log1p(math.exp(low - high))
-        answers[text] = logit
+        # The best of equal drafts counts, not their number: what comes to mind often need not be good.
+        answers[text] = max(logit, answers.get(text, logit))
     return sorted(answers.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
@@ -310,7 +308,7 @@ def _brainstorm(bench: Bench, luck: Luck) -> Draft:
         return _from_skill(bench, luck, insight=0.5 + 0.45 * bench.skill)
     task = bench.request.task or "Do what the input asks for."
     told = edits.paraphrase(task, luck, 0.6) if luck.chance(0.7) else task
-    return edits.elaborate(told, luck), 0.3
+    return edits.elaborate(told[:1].upper() + told[1:], luck), 0.3
 
 
 def _criticise(bench: Bench, luck: Luck) -> Draft:

@@ -35,6 +35,7 @@ _PASSIVE = {
     "provide": "provided", "rewrite": "rewritten", "negate": "negated", "calculate": "calculated",
     "compute": "computed", "choose": "chosen", "select": "selected", "extract": "extracted",
 }  # fmt: skip
+_ARTICLE = re.compile(r"\b([Aa])n? $")
 _PLACED = re.compile(r" (?:into|in|to|from|with|by|as|on|at|if|and|or) ")
 _OBJECT = re.compile(
     rf"^({'|'.join(_PASSIVE)}) ((?:the|all|each|every|only) [\w' -]{{2,60}}?)([.!?]?)$", re.IGNORECASE
@@ -82,9 +83,22 @@ def synonyms(text: str, luck: Luck, share: float) -> str:
     between, words = _segments(text)
     parts = [between[0]]
     for found, rest in zip(words, between[1:], strict=True):
-        options = _equals()[found.lower()]
-        parts += (_like(found, luck.pick(options)) if luck.chance(share) else found, rest)
+        if luck.chance(share):
+            new = _like(found, luck.pick(_equals()[found.lower()]))
+            parts[-1] = _with_article(parts[-1], new)
+            parts += (new, rest)
+        else:
+            parts += (found, rest)
     return "".join(parts)
+
+
+def _with_article(before: str, word: str) -> str:
+    """What stands before a new word, with "a" or "an" as it needs it."""
+    match = _ARTICLE.search(before)
+    if not match or not word[:1].isalpha():
+        return before
+    article = match.group(1) + ("n" if word[0].lower() in "aeio" else "")
+    return f"{before[: match.start(1)]}{article} "
 
 
 @lru_cache(maxsize=4_096)
@@ -252,7 +266,8 @@ def _relative(text: str, luck: Luck) -> str:
     options = [other for other in _relatives().get(found.lower(), ()) if other.lower() != found.lower()]
     if not options:
         return text
-    return text[: match.start()] + _like(found, luck.pick(options)) + text[match.end() :]
+    new = _like(found, luck.pick(options))
+    return _with_article(text[: match.start()], new) + new + text[match.end() :]
 
 
 def _specialised(text: str, luck: Luck) -> str:
