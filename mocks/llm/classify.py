@@ -47,6 +47,8 @@ class Traits:
     """Chance that a text is as easy or hard for it as for everybody."""
     chatter: float
     """Share of answers that are not the bare label where nobody asked for it."""
+    acuity: float
+    """Factor on what single words say: names, descriptions, worked examples."""
     ruggedness: float
     """Standard deviation of what the wording of a prompt adds to following, as a share."""
 
@@ -63,6 +65,7 @@ class Traits:
             min(0.995, max(0.02, float(following))),
             float(getattr(persona, "likeness", 0.7)),
             min(0.9, max(1e-4, 2 * talk)),
+            float(getattr(persona, "acuity", 1.0)),
             float(getattr(persona, "ruggedness", 0.07)),
         )
 
@@ -122,10 +125,11 @@ def _cached_traits(persona: Any) -> Traits:
     return Traits.of(persona)
 
 
-def evidence(known: Understanding, query: str, following: float) -> list[float]:
+def evidence(known: Understanding, query: str, following: float, acuity: float = 1.0) -> list[float]:
     """The evidence for each label that a text gives under a prompt, before luck.
 
-    `following` is the logit of applying one plain rule in a short prompt.
+    `following` is the logit of applying one plain rule in a short prompt; `acuity` multiplies what
+    single words say.
     """
     text = seen(query)
     total = list(known.base)
@@ -135,7 +139,7 @@ def evidence(known: Understanding, query: str, following: float) -> list[float]:
         weighed = get(word)
         if weighed is not None:
             for label, weight in weighed:
-                total[label] += weight
+                total[label] += acuity * weight
         places = first(word)
         if places is not None:
             fired += places
@@ -147,7 +151,7 @@ def evidence(known: Understanding, query: str, following: float) -> list[float]:
 def _scores(known: Understanding, query: str, traits: Traits) -> list[float]:
     count = len(known.labels)
     luck = _luck(query, known.labels, traits.name, traits.likeness)
-    total = evidence(known, query, _following(known.wording, traits))
+    total = evidence(known, query, _following(known.wording, traits), traits.acuity)
     return [total[i] + luck[i] for i in range(count)]
 
 

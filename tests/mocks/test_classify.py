@@ -37,6 +37,7 @@ class Somebody:
     chattiness: float = 0.08
     sloppiness: float = 0.03
     ruggedness: float = 0.0
+    acuity: float = 1.0
 
 
 WHO = Somebody()
@@ -188,6 +189,15 @@ def test_a_better_follower_is_right_more_often() -> None:
         hits.append(sum(max(texts, key=lambda pair: pair[1])[0] == "K" for texts in found))
     assert hits == sorted(hits)
     assert hits[-1] > hits[0]
+
+
+def test_a_sharper_mind_learns_more_from_the_same_examples() -> None:
+    hits = []
+    for acuity in (0.3, 1.0, 3.0):
+        who = Somebody(acuity=acuity)
+        found = [outcomes(format_line(OPAQUE), DEMOS[:4], text, OPAQUE, who) or [] for text in TEXTS[::2]]
+        hits.append(sum(max(texts, key=lambda pair: pair[1])[0] == "K" for texts in found))
+    assert hits[0] < hits[1] < hits[2]
 
 
 def test_asking_for_the_label_alone_stops_the_talk() -> None:
