@@ -130,7 +130,9 @@ def work(request: Request, craft: Craft, memory: Memory | None) -> list[tuple[st
     for number in range(max(_FEWEST, CANDIDATES // request.form.count)):
         luck = craft.luck(number)
         drafts = [job(bench, luck) for _ in range(request.form.count)]
-        logit = sum([merit for _, merit in drafts]) / len(drafts) + 0.4 * luck.uniform()
+        # A poor writer does not tell its good drafts from its bad ones.
+        blur = (0.3 + 2.5 * (1.0 - craft.skill)) * luck.uniform()
+        logit = sum([merit for _, merit in drafts]) / len(drafts) + blur
         text = request.form(_distinct([told for told, _ in drafts]))
         # The best of equal drafts counts, not their number: what comes to mind often need not be good.
         answers[text] = max(logit, answers.get(text, logit))
