@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sandbox.budget import FREE, Budget, Cost, Ledger, in_units
@@ -26,6 +27,7 @@ from sandbox.session import Session
 from sandbox.spaces import Candidate
 from sandbox.store import Store
 from sandbox.tournament import Match, Run, digest_of, judge, load, seat
+from sandbox.worlds.cassette import Client, Player, Recorder
 from sandbox.worlds.chat import Rows
 from sandbox.worlds.live import Health, LiveWorld
 from sandbox.worlds.openai_api import Endpoint, Facts, OpenAIClient
@@ -54,6 +56,20 @@ class Live:
     """Whether all that was recommended on the way is judged, or only what was recommended last."""
     grace: float = 10.0
     """Seconds that requests on their way have to come back after Ctrl-C."""
+    tape: tuple[str, str] | None = None
+    """See `sandbox.scenario.Source.tape`: ("record" or "replay", path)."""
+
+    def client(self) -> Client:
+        """Whoever is asked. To be called inside the event loop.
+
+        Raises:
+            UsageError: if there is no usable key, or no usable recording.
+        """
+        how, path = self.tape or ("", "")
+        if how == "replay":
+            return Player(self.endpoint, Path(path))
+        asked = OpenAIClient(self.endpoint)
+        return Recorder(asked, Path(path)) if how == "record" else asked
 
     def __post_init__(self) -> None:
         if self.referee not in REFEREES:
@@ -158,7 +174,7 @@ def forget(store: Store, keys: Sequence[str]) -> None:
 class _Evening:
     """All matches of one call of `play_live`."""
 
-    client: OpenAIClient
+    client: Client
     service: live.Service
     journal: Journal
 
@@ -179,7 +195,8 @@ class _Evening:
         settings = self.settings
         self.journal = Journal(self.store.path)
         try:
-            async with OpenAIClient(settings.endpoint) as self.client:
+            self.client = settings.client()
+            try:
                 self.facts = await self.client.facts()
                 self.service = live.Service(settings.limits, lambda: self.client.pause)
                 players = [asyncio.ensure_future(self._player()) for _ in range(settings.together)]
@@ -189,6 +206,8 @@ class _Evening:
                     for player in players:
                         player.cancel()
                     endings = await asyncio.gather(*players, return_exceptions=True)
+            finally:
+                await self.client.close()
         finally:
             self.journal.close()
         for ending in endings:
@@ -261,10 +280,8 @@ class _Evening:
                 del session.trace.recommendations[:-1]
         wanted = [step.candidate for session in sessions for step in session.trace.recommendations]
         verdicts = await self._verdicts(match, problem, rows, list(dict.fromkeys(wanted)))
-        unanswered = sum([verdict.unanswered for verdict in verdicts.values()])
-        caveat += (
-            f"; scores are those of {len(rows.dataset.test)} test rows, from which gaps are measured to 1"
-        )
+        unanswered = sum([verdicts[candidate].unanswered for candidate in set(wanted)])
+        caveat += f"; scored on {len(rows.dataset.test)} test rows, gaps measured from a perfect score"
         if unanswered:
             caveat += f"; {unanswered} of the referee's questions were not answered, and are left out"
         low, high = problem.score_range

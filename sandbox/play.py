@@ -38,7 +38,6 @@ from sandbox.scenario import Source
 from sandbox.store import Store
 from sandbox.tournament import Match, Run, load, matches
 from sandbox.worlds.openai_api import Endpoint
-from sandbox.worlds.recording import Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class LiveOptions:
     referee: str
     judge: str
 
-    def settings(self, matches: Sequence[Match]) -> livematch.Live:
+    def settings(self, matches: Sequence[Match], tape: tuple[str, str] | None) -> livematch.Live:
         """What `sandbox.livematch` needs to know.
 
         Raises:
@@ -71,6 +70,7 @@ class LiveOptions:
             retry=Retry(attempts=self.attempts),
             referee=self.referee,
             every_step=self.judge == "all",
+            tape=tape,
         )
 
 
@@ -120,8 +120,9 @@ def run_tournament(
         aside(),
         progress.status("preparing ...") if progress.is_terminal else nullcontext(),
     ):
-        wanted = _wanted(names, agents, seeds, limits, data, changes, _tape(record, replay))
-        settings = None if live is None else live.settings(wanted)
+        tape = _tape(record, replay)
+        wanted = _wanted(names, agents, seeds, limits, data, changes, None if live else tape)
+        settings = None if live is None else live.settings(wanted, tape)
         if settings is not None:
             wanted = livematch.live_matches(wanted, settings)
     path = Path(out or (f"{Path(names[0]).stem}.db" if len(names) == 1 else "tournament.db"))
@@ -212,7 +213,8 @@ def _tape(record: str | None, replay: str | None) -> tuple[str, str] | None:
             raise UsageError(f"--record {record}: there is no folder {Path(record).parent}")
         return "record", str(Path(record).absolute())
     if replay is not None:
-        Recording(Path(replay))  # a file that cannot be read is said now, not by every worker
+        if not Path(replay).is_file():
+            raise UsageError(f"--replay {replay}: there is no such file")
         return "replay", str(Path(replay).absolute())
     return None
 

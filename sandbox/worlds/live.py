@@ -25,8 +25,9 @@ from sandbox.protocol import Complete, Evaluate, Request, RowCall
 from sandbox.streams import Uniforms
 from sandbox.tokens import count_messages, most
 from sandbox.trace import Reply, Ticket
+from sandbox.worlds.cassette import Client
 from sandbox.worlds.chat import Asking, Rows
-from sandbox.worlds.openai_api import Facts, OpenAIClient
+from sandbox.worlds.openai_api import Facts
 from sandbox.worlds.wire import Answered, Failed, Usage
 
 MOST_WAIT = 120.0
@@ -66,7 +67,7 @@ class LiveWorld(Rows):
     def __init__(
         self,
         dataset: Dataset,
-        client: OpenAIClient,
+        client: Client,
         price: Price,
         asking: Asking,
         seed: int,
@@ -238,7 +239,7 @@ class LiveWorld(Rows):
 
     def _close(self, why: str) -> None:
         """Send nothing more, for any session."""
-        self.health.closed = (
+        self.health.closed = self.health.closed or (
             f"{self.client.endpoint.base_url}: {why}. Nothing more is sent; what was answered is kept, "
             "and the same command goes on"
         )

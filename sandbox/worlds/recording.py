@@ -42,6 +42,51 @@ def _request(world: Any, request: Request[Any]) -> Any:
     return json.loads(dump_request(request))
 
 
+def append(path: Path, door: str, line: dict[str, Any]) -> None:
+    """Add a line to a recording, in one piece, so that several processes may share the file.
+
+    Raises:
+        DataError: if the file cannot be written.
+    """
+    text = json.dumps({"format": _FORMAT, "door": door, **line}) + "\n"
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(file, text.encode())
+        finally:
+            os.close(file)
+    except OSError as exc:
+        raise DataError(f"{path}: the recording cannot be written: {exc.strerror}") from exc
+
+
+def read(path: Path, door: str, add: Callable[[dict[str, Any]], None]) -> None:
+    """Give every line of a recording to `add`; a last line that was cut off is left out.
+
+    Raises:
+        DataError: if the file cannot be read, or is of another kind, naming the line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise DataError(f"{path}: the recording cannot be read: {exc}") from exc
+    for number, text in enumerate(lines, 1):
+        if not text:
+            continue
+        try:
+            line = json.loads(text)
+            if line["format"] != _FORMAT:
+                raise ValueError(f"format {line['format']}, and this version reads {_FORMAT}")
+            if line["door"] == door:
+                add(line)
+                continue
+        except (ValueError, KeyError, TypeError) as exc:
+            if number == len(lines):  # the process was killed while it wrote
+                break
+            raise DataError(f"{path}: line {number} is no line of a recording: {exc!r}") from exc
+        how = {"client": "with --live", "world": "without --live"}.get(line["door"], "elsewhere")
+        raise DataError(f"{path}: line {number}: this was recorded {how}, so replay it {how}")
+
+
 class Tape:
     """A file that replies are appended to; several processes may share it."""
 
@@ -56,20 +101,13 @@ class Tape:
         """
         answer = dump_answer(reply.answer)
         line = {
-            "format": _FORMAT, "key": name_of(problem, seed, world, ticket), "problem": problem, "seed": seed,
+            "key": name_of(problem, seed, world, ticket), "problem": problem, "seed": seed,
             "asked": _request(world, ticket.request), "occurrence": ticket.repeat, "attempt": ticket.attempt,
             "answer": None if answer is None else json.loads(answer), "nanoseconds": reply.nanoseconds,
             "charge": {name: paid for name, paid in zip(CURRENCIES, reply.charge, strict=True) if paid},
             "truth": reply.truth, "retry_after": reply.retry_after, "at": now,
         }  # fmt: skip
-        try:
-            file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                os.write(file, (json.dumps(line) + "\n").encode())
-            finally:
-                os.close(file)
-        except OSError as exc:
-            raise DataError(f"{self.path}: the recording cannot be written: {exc.strerror}") from exc
+        append(self.path, "world", line)
 
 
 class Recording:
@@ -83,26 +121,12 @@ class Recording:
         """
         self.path = path
         self._replies: dict[str, dict[int, Reply]] = {}
-        try:
-            lines = path.read_text(encoding="utf-8").split("\n")
-        except (OSError, UnicodeDecodeError) as exc:
-            raise DataError(f"{path}: the recording cannot be read: {exc}") from exc
-        for number, line in enumerate(lines, 1):
-            if not line:
-                continue
-            try:
-                self._add(json.loads(line))
-            except (ValueError, KeyError, TypeError) as exc:
-                if number == len(lines):  # the process was killed while it wrote
-                    break
-                raise DataError(f"{path}: line {number} is no line of a recording: {exc!r}") from exc
+        read(path, "world", self._add)
 
     def __len__(self) -> int:
         return len(self._replies)
 
     def _add(self, line: dict[str, Any]) -> None:
-        if line["format"] != _FORMAT:
-            raise ValueError(f"format {line['format']}, and this version reads {_FORMAT}")
         reply = Reply(
             load_answer(None if line["answer"] is None else json.dumps(line["answer"])),
             Cost(**line["charge"]), line["nanoseconds"], line["truth"], line["retry_after"],
