@@ -72,10 +72,7 @@ def find(entry: ChatProblems, data: str | None, where: str) -> Entry:
 
 def _generated(name: str, seed: int, sizes: dict[str, int]) -> Dataset:
     """A task of these sizes, or where it has fewer rows, of the same shares of what there is."""
-    wanted, there = sum(sizes.values()), tasks.available(name)
-    if wanted > there:
-        sizes = {split: max(size * there // wanted, 1) for split, size in sizes.items()}
-    return tasks.make(name, seed=seed, train=sizes["train"], dev=sizes["dev"], test=sizes["test"])
+    return tasks.make(name, seed=seed, **tasks.fitting(name, **sizes)._asdict())
 
 
 class Entry:
