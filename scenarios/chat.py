@@ -72,7 +72,7 @@ def find(entry: ChatProblems, data: str | None, where: str) -> Entry:
 
 def _generated(name: str, seed: int, sizes: dict[str, int]) -> Dataset:
     """A task of these sizes, or where it has fewer rows, of the same shares of what there is."""
-    return tasks.make(name, seed=seed, **tasks.fitting(name, **sizes)._asdict())
+    return tasks.make(name, seed=seed, **tasks.fitting(name, **sizes))
 
 
 class Entry:
