@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocks.endpoint.problems import invalid, wrong_type
+from mocks.endpoint.reading import read_integer, read_text
 from sandbox.tokens import count
 
 DIMENSIONS = 1536
@@ -49,16 +50,11 @@ def read_embeddings(data: Mapping[str, Any]) -> Wanted:
     if not 1 <= len(asked) <= MOST_INPUTS:
         raise invalid("input", f"'input' has {len(asked)} entries: between 1 and {MOST_INPUTS}.")
     read = [_one(i, entry) for i, entry in enumerate(asked)]
-    dimensions = data.get("dimensions")
-    if dimensions is None:
-        dimensions = DIMENSIONS
-    if type(dimensions) is not int:
-        raise wrong_type("dimensions", "an integer", dimensions)
-    if not 1 <= dimensions <= MOST_DIMENSIONS:
-        raise invalid("dimensions", f"'dimensions' must be between 1 and {MOST_DIMENSIONS}.")
+    dimensions = read_integer("dimensions", data.get("dimensions"), 1, MOST_DIMENSIONS) or DIMENSIONS
     form = data.get("encoding_format")
     if form not in (None, "float", "base64"):
         raise invalid("encoding_format", "'encoding_format' must be float or base64.")
+    read_text("user", data.get("user"))
     return Wanted(
         [text for text, _ in read], sum([tokens for _, tokens in read]), dimensions, form == "base64"
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mocks.endpoint.embedding import MOST_DIMENSIONS, MOST_INPUTS
-from mocks.endpoint.reading import MOST_STOPS, MOST_TEXTS, MOST_TOKENS
+from mocks.endpoint.reading import MOST_PROMPTS, MOST_STOPS, MOST_TEXTS, MOST_TOKENS
 
 _Schema = dict[str, Any]
 _TEXT: _Schema = {"type": "string"}
@@ -62,7 +62,7 @@ def describe(models: Iterable[str], embedder: str, keyed: bool) -> _Schema:
 def _post(name: str, body: _Schema, answer: str, stream: str | None = None) -> _Schema:
     content: _Schema = {"application/json": {"schema": _ref(answer)}}
     if stream:
-        content[stream] = {"schema": _TEXT}
+        content[stream] = {}
     return {
         "operationId": name,
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
@@ -143,7 +143,7 @@ def _messages(
     roles: Iterable[str] = ("system", "developer", "user", "assistant", "tool", "function"),
 ) -> _Schema:
     part = _object(["type", "text"], type={"enum": ["text", "input_text", "output_text"]}, text=_TEXT)
-    content = {"anyOf": [_TEXT, _list(part), {"type": "null"}]}
+    content = {"anyOf": [_TEXT, _list({"anyOf": [part, _TEXT]}), {"type": "null"}]}
     return _list(_object(["role"], role={"enum": roles}, content=content), 1)
 
 
@@ -168,15 +168,14 @@ def _chat(model: _Schema) -> _Schema:
 
 
 def _completions(model: _Schema) -> _Schema:
-    prompt = {"anyOf": [_TEXT, {**_list(_TEXT, 1, 1)}]}
+    prompt = {"anyOf": [_TEXT, _list(_TEXT, 1, MOST_PROMPTS)]}
     return _object(
         ["model", "prompt"],
         model=model,
         prompt=prompt,
-        logprobs=_integer(0, 5),
+        logprobs={"anyOf": [{"type": "integer", "minimum": 0, "maximum": 5}, {"enum": [False, None]}]},
         echo={"enum": [False, None]},
         suffix={"enum": ["", None]},
-        best_of={"type": "null"},
         **_sampling(),
     ) | {"allOf": [_stream()]}
 

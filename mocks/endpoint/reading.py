@@ -19,6 +19,7 @@ from sandbox.errors import nearest
 MOST_TOKENS = 1_000_000
 """Completion tokens a text that may be asked for."""
 MOST_TEXTS = 128
+MOST_PROMPTS = 16
 MOST_STOPS = 4
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _SEED = 2**63
@@ -90,12 +91,12 @@ def read_chat(data: Mapping[str, Any], model: str, seed: int) -> Ask:
     get = data.get
     messages = read_messages(get("messages"))
     logprobs = _logprobs(get("logprobs"), get("top_logprobs"))
-    wanted, name = get("max_completion_tokens"), "max_completion_tokens"
-    if wanted is None:
-        wanted, name = get("max_tokens"), "max_tokens"
-    call = _call(data, messages, model, seed, _integer(name, wanted, 1, MOST_TOKENS), _stops(get("stop")))
+    newer = read_integer("max_completion_tokens", get("max_completion_tokens"), 1, MOST_TOKENS)
+    older = read_integer("max_tokens", get("max_tokens"), 1, MOST_TOKENS)
+    limit = older if newer is None else newer
+    call = _call(data, messages, model, seed, limit, _stops(get("stop")))
     stream, usage = _stream(data)
-    return Ask(model, [call], _text("user", get("user")), stream, usage, logprobs)
+    return Ask(model, [call], read_text("user", get("user")), stream, usage, logprobs)
 
 
 def read_completions(data: Mapping[str, Any], model: str, seed: int) -> Ask:
@@ -110,28 +111,24 @@ def read_completions(data: Mapping[str, Any], model: str, seed: int) -> Ask:
         raise invalid(
             "prompt", "'prompt' must be a string or a list of strings; tokens are not read.", "invalid_type"
         )
-    if not 1 <= len(prompts) <= MOST_TEXTS:
-        raise invalid("prompt", f"'prompt' has {len(prompts)} entries: between 1 and {MOST_TEXTS}.")
-    for field in ("echo", "suffix"):
-        if get(field):
-            raise invalid(field, f"'{field}' is not supported here; leave it out.", "unsupported_parameter")
+    if not 1 <= len(prompts) <= MOST_PROMPTS:
+        raise invalid("prompt", f"'prompt' has {len(prompts)} entries: between 1 and {MOST_PROMPTS}.")
+    _unsupported(data, echo=False, suffix="")
     best_of, n = get("best_of"), get("n")
     if best_of is not None and best_of != (1 if n is None else n):
         raise invalid("best_of", "'best_of' other than 'n' is not supported here.", "unsupported_parameter")
     logprobs = get("logprobs")
     if logprobs is False:
         logprobs = None
-    most = _integer("logprobs", logprobs, 0, 5)
-    limit = _integer("max_tokens", get("max_tokens"), 1, MOST_TOKENS)
+    most = read_integer("logprobs", logprobs, 0, 5)
+    limit = read_integer("max_tokens", get("max_tokens"), 1, MOST_TOKENS)
     stops = _stops(get("stop"))
     calls = [
         _call(data, (("user", prompt),), model, seed, 16 if limit is None else limit, stops)
         for prompt in prompts
     ]
-    if len(calls) * calls[0].n > MOST_TEXTS:
-        raise invalid("n", f"{len(calls)} prompts with n={calls[0].n}: at most {MOST_TEXTS} texts.")
     stream, usage = _stream(data)
-    return Ask(model, calls, _text("user", get("user")), stream, usage, most)
+    return Ask(model, calls, read_text("user", get("user")), stream, usage, most)
 
 
 def read_responses(data: Mapping[str, Any], model: str, seed: int) -> Ask:
@@ -141,15 +138,15 @@ def read_responses(data: Mapping[str, Any], model: str, seed: int) -> Ask:
     if asked is None:
         raise invalid("input", "'input' is required.", "missing_required_parameter")
     messages = (("user", asked),) if isinstance(asked, str) else read_messages(asked, "input")
-    instructions = _text("instructions", get("instructions"))
+    instructions = read_text("instructions", get("instructions"))
     if instructions:
         messages = (("system", instructions), *messages)
-    for field in ("stream", "previous_response_id", "background", "conversation", "prompt"):
-        if get(field):
-            raise invalid(field, f"'{field}' is not supported here; leave it out.", "unsupported_parameter")
-    limit = _integer("max_output_tokens", get("max_output_tokens"), 1, MOST_TOKENS)
+    _unsupported(
+        data, stream=False, background=False, previous_response_id=None, conversation=None, prompt=None
+    )
+    limit = read_integer("max_output_tokens", get("max_output_tokens"), 1, MOST_TOKENS)
     told = {name: get(name) for name in ("temperature", "top_p", "seed")}
-    return Ask(model, [_call(told, messages, model, seed, limit, ())], _text("user", get("user")))
+    return Ask(model, [_call(told, messages, model, seed, limit, ())], read_text("user", get("user")))
 
 
 def read_messages(found: Any, where: str = "messages") -> Messages:
@@ -212,8 +209,8 @@ def _call(
     max_tokens: int | None,
     stops: tuple[str, ...],
 ) -> ChatCall:
-    n = _integer("n", data.get("n"), 1, MOST_TEXTS)
-    seed = _integer("seed", data.get("seed"), -_SEED, _SEED - 1)
+    n = read_integer("n", data.get("n"), 1, MOST_TEXTS)
+    seed = read_integer("seed", data.get("seed"), -_SEED, _SEED - 1)
     return ChatCall(
         messages,
         model,
@@ -226,12 +223,13 @@ def _call(
     )
 
 
-def _integer(name: str, value: Any, low: int, high: int) -> int | None:
+def read_integer(name: str, value: Any, low: int, high: int) -> int | None:
+    """A whole number in a range, 3.0 included; None for null."""
     if value is None:
         return None
     if type(value) is not int:
         if type(value) is float and value.is_integer():
-            return _integer(name, int(value), low, high)
+            return read_integer(name, int(value), low, high)
         raise wrong_type(name, "an integer", value)
     if not low <= value <= high:
         shown = value if abs(value) < 10**20 else f"{'-' if value < 0 else ''}1e{len(str(abs(value))) - 1}"
@@ -264,10 +262,10 @@ def _stops(found: Any) -> tuple[str, ...]:
 
 def _logprobs(wanted: Any, top: Any) -> int | None:
     if not _flag("logprobs", wanted):
-        if _integer("top_logprobs", top, 0, 20):
+        if read_integer("top_logprobs", top, 0, 20):
             raise invalid("top_logprobs", "'top_logprobs' needs 'logprobs': true.")
         return None
-    return _integer("top_logprobs", top, 0, 20) or 0
+    return read_integer("top_logprobs", top, 0, 20) or 0
 
 
 def _stream(data: Mapping[str, Any]) -> tuple[bool, bool]:
@@ -283,6 +281,14 @@ def _stream(data: Mapping[str, Any]) -> tuple[bool, bool]:
     return stream, usage
 
 
+def _unsupported(data: Mapping[str, Any], **off: Any) -> None:
+    """Refuse fields that are not what they are when they are switched off, or null."""
+    for field, nothing in off.items():
+        value = data.get(field)
+        if value is not None and (type(value) is not type(nothing) or value != nothing):
+            raise invalid(field, f"'{field}' is not supported here; leave it out.", "unsupported_parameter")
+
+
 def _flag(name: str, value: Any) -> bool:
     if value is None:
         return False
@@ -291,7 +297,8 @@ def _flag(name: str, value: Any) -> bool:
     return value
 
 
-def _text(name: str, value: Any) -> str:
+def read_text(name: str, value: Any) -> str:
+    """A text; null is an empty one."""
     if value is None:
         return ""
     if not isinstance(value, str):

@@ -77,7 +77,7 @@ def test_a_wrong_field_is_named(change: dict[str, Any], param: str, code: str) -
         (OLD, {"model": "echo", "prompt": "x", "echo": True}, "echo"),
         (OLD, {"model": "echo", "prompt": "x", "suffix": "y"}, "suffix"),
         (OLD, {"model": "echo", "prompt": "x", "best_of": 3}, "best_of"),
-        (OLD, {"model": "echo", "prompt": ["x"] * 100, "n": 100}, "n"),
+        (OLD, {"model": "echo", "prompt": ["x"] * 17}, "prompt"),
         (OLD, {"model": "echo", "prompt": "x", "logprobs": 6}, "logprobs"),
         (EMBED, {"model": "text-embedding-3-small"}, "input"),
         (EMBED, {"model": "text-embedding-3-small", "input": ""}, "input[0]"),

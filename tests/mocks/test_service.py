@@ -44,6 +44,28 @@ def test_the_tail_is_as_frequent_and_as_heavy_as_it_says() -> None:
     assert factors.mean() == pytest.approx(1.5, rel=0.1)  # index / (index - 1)
 
 
+def test_spikes_are_a_second_log_normal_beside_the_tail() -> None:
+    calm = Latency(median=1.0, sigma=0.0, tail=0.1, tail_index=3.0, longest=86_400.0)
+    spiky = Latency(
+        median=1.0, sigma=0.0, tail=0.1, tail_index=3.0, longest=86_400.0, spike=0.2, spike_factor=50
+    )
+    before, after = latencies(calm), latencies(spiky)
+    changed = before != after
+    assert changed.mean() == pytest.approx(0.2, abs=5 * math.sqrt(0.16 / MANY))
+    assert set(before[changed]) == {1.0}, "the tail is as it was"
+    assert stats.kstest(np.log(after[changed] / 50) / 0.4, "norm").pvalue > 1e-4
+    everywhere = latencies(Latency(median=2.0, sigma=0.3, tail=0.0, spike=1.0, spike_factor=3))
+    assert np.median(everywhere) == pytest.approx(6.0, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"spike": 1.1}, {"spike": -0.1}, {"spike": 1.0, "tail": 0.1}, {"spike_factor": 0}]
+)
+def test_impossible_spikes_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="spike"):
+        Latency(**wrong)
+
+
 def test_tokens_take_their_time_and_the_longest_is_the_longest() -> None:
     latency = Latency(1.0, 0.0, 0.0, per_prompt_token=0.001, per_completion_token=0.02, longest=5.0)
     assert set(latencies(latency, 100, 50)) == {1.0 + 0.1 + 1.0}
