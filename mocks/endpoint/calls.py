@@ -10,8 +10,6 @@ not at all for an error.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TypeVar
 
 from mocks.endpoint.accounts import Account
 from mocks.endpoint.clock import Clock
@@ -25,7 +23,6 @@ from mocks.endpoint.writing import DONE
 from mocks.service import Attempt
 from sandbox.budget import FREE, SECOND, Cost
 
-T = TypeVar("T")
 log = logging.getLogger("sandbox.endpoint")
 SHORTEST_GAP = 5_000_000
 """Nanoseconds of the wall's clock between two writes of a stream; tokens that are due sooner go together."""
@@ -67,13 +64,19 @@ class Calls:
         if fault is not None and fault.how == "error":
             visit.broke()
             raise fault.problem()
-        prompt, most, texts = _asked(job.size)
+        try:
+            prompt, most, texts = job.size()
+        except Exception as exc:
+            raise _failed(exc) from exc
         quote = Cost(0, 0, texts, prompt, most, backend.usd(prompt, most))
         if not await visit.enter(exchange, quote, clock):
             return
         begun = clock.now()
-        answers = visit.answers = _asked(lambda: job.work(visit.claims))
-        prompt_tokens, completion_tokens = visit.tokens()
+        try:
+            answers = job.work(visit.claims)
+        except Exception as exc:
+            raise _failed(exc) from exc
+        prompt_tokens, completion_tokens = visit.answered_by(answers)
         if prompt_tokens > prompt or completion_tokens > most:
             log.error("model %s: answer above its bound", backend.name)
             raise broken_model("its answer has more tokens than it said that it could have")
@@ -107,7 +110,7 @@ class Calls:
         if events is None:
             raise TypeError("a stream without events")
         steps = events.steps(answers, job.logprobs)
-        completion = visit.tokens()[1]
+        completion = visit.completion_tokens
         writing = round(visit.backend.service.latency.per_completion_token * completion * SECOND)
         first = begun + max(lasts - writing, 0)
         gaps = max(len(steps) - 1, 1)
@@ -214,14 +217,9 @@ def _pace(clock: Clock) -> float:
     return SECOND / wall if wall else 0.0
 
 
-def _asked(ask: Callable[[], T]) -> T:
-    """What a model says, or the error that its failure is for the client."""
-    try:
-        return ask()
-    except Problem:
-        raise
-    except Exception as exc:
-        if type(exc).__name__ == "ContextTooLong":
-            raise context_too_long(str(exc.args[-1]) if exc.args else str(exc)) from None
-        log.exception("the model failed")
-        raise broken_model(type(exc).__name__) from exc
+def _failed(exc: Exception) -> Problem:
+    """The error that a model's failure is for the client."""
+    if type(exc).__name__ == "ContextTooLong":
+        return context_too_long(str(exc.args[-1]) if exc.args else str(exc))
+    log.error("the model failed", exc_info=exc)
+    return broken_model(type(exc).__name__)

@@ -135,8 +135,6 @@ class Schedule:
 
     def pick(self, key: bytes, attempt: int, stream: bool) -> str | None:
         """The fault of an attempt, or None; faults of streams pass by all other answers."""
-        if not self._shares:
-            return None
         u = self._luck(key + attempt.to_bytes(8, "little"))
         for name, share in self._shares:
             u -= share
@@ -164,5 +162,7 @@ class Switch(NamedTuple):
             if FAULTS[name].streams and not stream:
                 raise invalid("x-sandbox-fault", f"The fault {name} needs 'stream': true.")
             return FAULTS[name] if attempt < times else None
+        if not self.schedule.any:
+            return None
         name_or_none = self.schedule.pick(key, attempt, stream)
         return FAULTS[name_or_none] if name_or_none is not None else None

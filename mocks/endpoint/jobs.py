@@ -14,7 +14,6 @@ from mocks.endpoint.accounts import Claim
 from mocks.endpoint.embedding import embed, embeddings_body, read_embeddings
 from sandbox.chat import ChatAnswer, ChatCall, ChatModel
 from sandbox.tokens import count_messages
-from sandbox.worlds.chat import luck_of
 
 
 @dataclass(slots=True)
@@ -56,17 +55,19 @@ def job_of(
     ask = read(data, name, seed)
     model, calls, logprobs = models[name], ask.calls, ask.logprobs
     user = ask.user.encode("utf-8", "surrogatepass") + b"\0"
+    keys = [call.key() for call in calls]
+    first = keys[0]
     events = None
     if ask.stream:
         events = writing.Events(ident, created(), name, write is write_chat, ask.include_usage)
     return Job(
         name,
-        [blake2b(user + call.key(), digest_size=16).digest() for call in calls],
+        [blake2b(user + key, digest_size=16).digest() for key in keys],
         partial(_size, model, calls),
         lambda claims: [
             model.answer(call, claim.occurrence, logprobs) for call, claim in zip(calls, claims, strict=True)
         ],
-        lambda claim: luck_of(calls[0], claim.occurrence),
+        lambda claim: first + claim.occurrence.to_bytes(8, "little"),  # sandbox.worlds.chat.luck_of
         partial(write, ident, ask),
         events,
         logprobs is not None,

@@ -80,13 +80,18 @@ class Held(NamedTuple):
 class Limiter:
     """The two buckets of one model."""
 
-    __slots__ = ("_bookings", "_count", "_lapsing", "grace", "held", "requests", "tokens")
+    __slots__ = ("_bookings", "_count", "_lapsing", "_shown", "grace", "held", "requests", "tokens")
 
     def __init__(self, limits: Limits, grace: int) -> None:
         """`grace`: nanoseconds for which a booking is kept."""
         self.requests = Bucket(limits.requests_per_minute) if limits.requests_per_minute else None
         self.tokens = Bucket(limits.tokens_per_minute) if limits.tokens_per_minute else None
         self.grace = grace
+        self._shown = [
+            (bucket, _names(name, bucket.limit))
+            for name, bucket in ((b"requests", self.requests), (b"tokens", self.tokens))
+            if bucket is not None
+        ]
         self._bookings: dict[Hashable, deque[Booking]] = {}
         self._lapsing: list[tuple[int, int, Booking]] = []
         self._count = count()
@@ -140,12 +145,11 @@ class Limiter:
     def headers(self, now: int, wall: float) -> list[tuple[bytes, bytes]]:
         """The x-ratelimit headers; `wall` nanoseconds of the client pass in one of the service."""
         found = []
-        for name, bucket in ((b"requests", self.requests), (b"tokens", self.tokens)):
-            if bucket is not None:
-                found.append((b"x-ratelimit-limit-" + name, b"%d" % bucket.limit))
-                found.append((b"x-ratelimit-remaining-" + name, b"%d" % bucket.left(now)))
-                reset = go_duration(int(max(bucket.full_at - now, 0) * wall))
-                found.append((b"x-ratelimit-reset-" + name, reset.encode()))
+        for bucket, (limit, remaining, reset) in self._shown:
+            missing = bucket.full_at - now
+            found.append(limit)
+            found.append((remaining, b"%d" % bucket.left(now)))
+            found.append((reset, b"0s" if missing <= 0 else go_duration(int(missing * wall)).encode()))
         return found
 
     def _why(self, tokens: int, now: int) -> Held:
@@ -181,6 +185,12 @@ class Limiter:
                 self.refund(booking.tokens)
                 if self.requests is not None:
                     self.requests.give(1)
+
+
+def _names(name: bytes, limit: int) -> tuple[tuple[bytes, bytes], bytes, bytes]:
+    """The header of the limit, and the names of those of what remains and of the reset."""
+    head = b"x-ratelimit-"
+    return (head + b"limit-" + name, b"%d" % limit), head + b"remaining-" + name, head + b"reset-" + name
 
 
 def go_duration(nanoseconds: int) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from mocks.endpoint.accounts import Account
-from sandbox.budget import SECOND, USD
+from sandbox.budget import SECOND, USD, Cost
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 """Seconds; upper ends of the latency histogram's cells."""
@@ -16,30 +16,31 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 class Metrics:
     """Numbers that only grow, and how many requests are in flight."""
 
-    __slots__ = ("_cells", "_seconds", "in_flight", "requests", "tokens", "usd")
+    __slots__ = ("_cells", "_nanoseconds", "billed", "in_flight", "requests")
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, int]] = Counter()
         """By route and status; 0 is a connection that was broken, or whose client hung up."""
-        self.tokens: Counter[tuple[str, str]] = Counter()
-        """By model and kind."""
-        self.usd: Counter[str] = Counter()
-        """Pico-dollars by model."""
+        self.billed: dict[str, list[int]] = {}
+        """Prompt tokens, completion tokens and pico-dollars, by model."""
         self.in_flight = 0
         self._cells = [0] * (len(BOUNDS) + 1)
-        self._seconds = 0
+        self._nanoseconds = 0
 
     def request(self, route: str, status: int, nanoseconds: int) -> None:
         """A request was answered."""
         self.requests[route, status] += 1
         self._cells[bisect_left(BOUNDS, nanoseconds / SECOND)] += 1
-        self._seconds += nanoseconds
+        self._nanoseconds += nanoseconds
 
-    def charge(self, model: str, prompt_tokens: int, completion_tokens: int, usd: int) -> None:
+    def charge(self, model: str, cost: Cost) -> None:
         """A model's answer was billed."""
-        self.tokens[model, "prompt"] += prompt_tokens
-        self.tokens[model, "completion"] += completion_tokens
-        self.usd[model] += usd
+        found = self.billed.get(model)
+        if found is None:
+            found = self.billed[model] = [0, 0, 0]
+        found[0] += cost.prompt_tokens
+        found[1] += cost.completion_tokens
+        found[2] += cost.usd
 
     def text(self, accounts: Iterable[Account]) -> bytes:
         """Everything, as Prometheus reads it. Keys appear by name only."""
@@ -47,15 +48,16 @@ class Metrics:
         for (route, status), count in sorted(self.requests.items()):
             lines.append(f"sandbox_requests_total{{{_labels(route=route, status=status)}}} {count}")
         lines += _family("sandbox_tokens_total", "counter", "Billed tokens by model and kind.")
-        for (model, kind), count in sorted(self.tokens.items()):
-            lines.append(f"sandbox_tokens_total{{{_labels(model=model, kind=kind)}}} {count}")
+        for model, (prompt, completion, _) in sorted(self.billed.items()):
+            for kind, count in (("prompt", prompt), ("completion", completion)):
+                lines.append(f"sandbox_tokens_total{{{_labels(model=model, kind=kind)}}} {count}")
         lines += _family("sandbox_usd_total", "counter", "US dollars billed, by model.")
-        for model, pico in sorted(self.usd.items()):
+        for model, (_, _, pico) in sorted(self.billed.items()):
             lines.append(f"sandbox_usd_total{{{_labels(model=model)}}} {pico / USD!r}")
         lines += _family("sandbox_in_flight", "gauge", "Requests that are being answered.")
         lines.append(f"sandbox_in_flight {self.in_flight}")
         lines += _family("sandbox_request_seconds", "histogram", "Wall seconds a request.")
-        lines += _histogram("sandbox_request_seconds", self._cells, self._seconds)
+        lines += _histogram("sandbox_request_seconds", self._cells, self._nanoseconds)
         return ("\n".join(lines + _accounts(accounts)) + "\n").encode()
 
 

@@ -20,25 +20,30 @@ GRACE = 5 * SECOND
 class Backend:
     """What stands behind one model name: its service, and who is being served."""
 
-    __slots__ = ("desk", "limiter", "name", "service", "slots", "usd")
+    __slots__ = ("_each", "desk", "limiter", "name", "service", "slots")
 
     def __init__(self, name: str, service: Service, seed: int, grace: int) -> None:
         limits = service.limits
         self.name = name
         self.service = service
-        self.usd = service.prices.usd
+        self._each = service.prices.usd(1, 0), service.prices.usd(0, 1)
         self.desk: Desk = service.open(seed)
         paced = limits.requests_per_minute or limits.tokens_per_minute
         self.limiter = Limiter(limits, grace) if paced else None
         self.slots = Slots(limits.concurrency) if limits.concurrency else None
+
+    def usd(self, prompt_tokens: int, completion_tokens: int) -> int:
+        """Pico-dollars; what `Prices.usd` says, without its decimals."""
+        prompt, completion = self._each
+        return prompt * prompt_tokens + completion * completion_tokens
 
 
 class Visit:
     """What an attempt holds until it is settled, whatever happens to it."""
 
     __slots__ = (
-        "_held", "_limited", "_placed", "account", "answers", "backend", "claims", "metrics", "settled",
-        "unused",
+        "_held", "_limited", "_placed", "account", "answers", "backend", "claims", "completion_tokens",
+        "metrics", "prompt_tokens", "settled",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +55,8 @@ class Visit:
         self.claims = [account.occurrences.claim(digest, told) for digest in digests]
         self.settled = False
         self.answers: list[ChatAnswer] = []
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
         self._held: tuple[Ledger, Reservation] | None = None
         self._limited = 0
         self._placed = False
@@ -82,17 +89,19 @@ class Visit:
             return self._placed
         return True
 
+    def answered_by(self, answers: list[ChatAnswer]) -> tuple[int, int]:
+        """Take the answers; their prompt and completion tokens."""
+        self.answers = answers
+        whole = total(answers)
+        self.prompt_tokens, self.completion_tokens = whole.prompt_tokens, whole.completion_tokens
+        return self.prompt_tokens, self.completion_tokens
+
     def charge(self, completion_tokens: int | None = None, texts: int = 0) -> Cost:
         """What the answer costs, or so many of its tokens."""
-        prompt, completion = self.tokens()
+        prompt, completion = self.prompt_tokens, self.completion_tokens
         if completion_tokens is not None:
             completion = min(completion_tokens, completion)
         return Cost(0, 0, texts, prompt, completion, self.backend.usd(prompt, completion))
-
-    def tokens(self) -> tuple[int, int]:
-        """Prompt and completion tokens of the answer."""
-        whole = total(self.answers)
-        return whole.prompt_tokens, whole.completion_tokens
 
     def answered(self, charge: Cost) -> None:
         """All went well."""
@@ -124,9 +133,7 @@ class Visit:
         if self._held is not None:
             self.account.settle(*self._held, charge)
             if charge is not FREE:
-                self.metrics.charge(
-                    self.backend.name, charge.prompt_tokens, charge.completion_tokens, charge.usd
-                )
+                self.metrics.charge(self.backend.name, charge)
 
 
 def limited(backend: Backend, clock: Clock, wait: int) -> Problem:

@@ -208,6 +208,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
+        self._expects = False
         self._client: Any = None
         self._server: Any = None
 
@@ -277,6 +278,7 @@ class Connection(asyncio.Protocol):
         """A new request."""
         self._url = b""
         self._headers = []
+        self._expects = False
 
     def on_url(self, url: bytes) -> None:
         """A piece of its address."""
@@ -284,7 +286,10 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header."""
-        self._headers.append((name.lower(), value))
+        name = name.lower()
+        self._headers.append((name, value))
+        if name == b"expect":
+            self._expects = value.lower() == b"100-continue"
 
     def on_headers_complete(self) -> None:
         """All headers."""
@@ -299,8 +304,7 @@ class Connection(asyncio.Protocol):
             "root_path": "", "headers": self._headers, "client": self._client, "server": self._server,
             TRANSPORT: self.transport,
         }  # fmt: skip
-        expects = any(name == b"expect" and value.lower() == b"100-continue" for name, value in self._headers)
-        turn = self._reading = Turn(self, scope, parser.should_keep_alive(), expects)
+        turn = self._reading = Turn(self, scope, parser.should_keep_alive(), self._expects)
         self._head_bytes = 0
         if self.turn is None:
             self.turn = turn
