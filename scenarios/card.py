@@ -36,9 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UsageError(f"--rows {wanted.rows}: at least 1")
         told = _read(wanted.file) if wanted.file else _own()
         most = {task: min(wanted.rows, available(task, 2_000)) for task in told}
-        sets = {
-            task: make(task, **fitting(task, 1, 1, min(wanted.rows, available(task, 2_000)))) for task in told
-        }
+        sets = {task: make(task, **fitting(task, 1, 1, rows)) for task, rows in most.items()}
         model = MockModel(wanted.model, {task: _facts(data) for task, data in sets.items()})
         lines = [fidelity(model, data, told) for data in sets.values()]
     except UsageError as error:
@@ -48,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(f"{wanted.model}, {wanted.rows} test rows a task", style="bold")
     console.print(table(lines), markup=False)
     console.print(
-        "\nknown: share of the instructions taken for their task. ceiling, empty: expected score of a perfect and\n"
-        "of an empty instruction. 25 % to best: right instructions, as shares of the ceiling. others: median score\n"
-        "of other tasks' instructions.",
+        "\nknown: share of the instructions taken for their task. ceiling, empty: expected score of a\n"
+        "perfect and of an empty instruction. 25 % to best: right instructions, as shares of the ceiling.\n"
+        "others: median score of other tasks' instructions.",
         markup=False,
     )
     return 0

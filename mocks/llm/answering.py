@@ -40,9 +40,8 @@ _common = Uniforms(0, "row", count=8)
 _luck = Uniforms(0, "row", "luck", count=8)
 
 WRONG_SCORES = {
-    "informal_to_formal": 0.45, "rhymes": 0.08, "synonyms": 0.07, "common_concept": 0.04,
-    "letters_list": 0.04,
-    "cause_and_effect": 0.03, "orthography_starts_with": 0.015, "translation_en-de": 0.01,
+    "informal_to_formal": 0.45, "rhymes": 0.08, "common_concept": 0.04, "cause_and_effect": 0.03,
+    "orthography_starts_with": 0.015, "translation_en-de": 0.01,
 }  # fmt: skip
 """What wrong answers score on average under the task's own metric, where that is not next to nothing."""
 _MIX = {"informal_to_formal": (0.03, 0.45)}

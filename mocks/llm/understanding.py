@@ -176,16 +176,17 @@ def _taste(told: Evidence, skill: str, persona: Persona) -> tuple[float, Vector]
     not decide for all of them.
     """
     words = ["", *[word for word in told.words if word[0].isalnum()][:120], ""]
-    keys = [(f"{skill}\0{one} {two}", 1.0) for one, two in pairwise(words)]
-    keys += [(f"{skill}\0{word}", _ALONE) for word in told.content[:120]]
+    # Each key once: who says a pleasing thing twice does not please twice.
+    weights = {f"{skill}\0{one} {two}": 1.0 for one, two in pairwise(words)}
+    weights |= {f"{skill}\0{word}": _ALONE for word in told.content[:120]}
     common, own = math.sqrt(persona.likeness), math.sqrt(1.0 - persona.likeness)
     private = Uniforms(0, "taste", persona.name, count=5)
     sums = [0.0] * 5
-    for key, weight in keys:
+    for key, weight in weights.items():
         raw = key.encode("utf-8", "surrogatepass")
         for i, (one, two) in enumerate(zip(_shared(raw), private(raw), strict=True)):
             sums[i] += weight * (common * (one - 0.5) + own * (two - 0.5))
     # A uniform number has the variance 1/12; many together are as good as normal.
-    scale = math.sqrt(12.0) / math.sqrt(math.fsum([weight * weight for _, weight in keys]))
+    scale = math.sqrt(12.0) / math.sqrt(math.fsum([weight * weight for weight in weights.values()]))
     mood, *direction = [total * scale for total in sums]
     return mood, (direction[0], direction[1], direction[2], direction[3])
