@@ -63,7 +63,7 @@ def test_the_score_grows_with_the_instruction(temperature: float) -> None:
         "",
         "Do the task.",
         "Write the opposite.",
-        "Write the first letter and the second letter.",
+        RIGHT + " My aunt baked wonderful cakes when the weather was lovely and nobody was in a hurry." * 8,
         RIGHT,
         "Output the first letter of the given word. Only the letter, nothing else.",
     )
@@ -71,8 +71,8 @@ def test_the_score_grows_with_the_instruction(temperature: float) -> None:
         mean(MockModel(name).expected(text, INITIALS, exact_match, temperature) for name in personas())
         for text in told
     ]
-    empty, vague, wrong, hint, right, best = scores
-    assert max(empty, vague, wrong) < 0.25 < hint < right - 0.1
+    empty, vague, wrong, padded, right, best = scores
+    assert max(empty, vague, wrong) < 0.25 < padded < right - 0.1
     assert 0.6 < right < best
 
 
