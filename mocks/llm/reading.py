@@ -68,7 +68,10 @@ _TAG = re.compile(
 _JSON_KEY = re.compile(r"json[^\n]{0,80}?(?:key|field|property)s?\W{0,4}[\"'`](\w+)[\"'`]", re.I)
 _JSON_SHAPE = re.compile(r"\{\s*\"(\w+)\"\s*:")
 _LEAD = re.compile(r"\A\s*(?:instructions?|task|prompt|system)[ \t]*:[ \t]*", re.I)
-_ARROW = re.compile(r"^[ \t]*[-*]?[ \t]*(\S.{0,200}?)[ \t]*(?:->|=>|→)[ \t]*(\S.{0,200})$", re.M)
+_ARROW = re.compile(
+    r"^[ \t]*[-*]?[ \t]*(\S(?:(?![.:!?;] ).){0,200}?)[ \t]*(?:->|=>|→)[ \t]*(\S.{0,200})$", re.M
+)
+"""An example on a line of its own: no sentence goes before it."""
 _NUMBERED = re.compile(r"(?:sentence|word|text|option|premise|hypothesis|context)[ \t]*\d*[ \t]*:", re.I)
 _ORDER = re.compile(r"<\w+>|\b(?:answer|respond|output|reply|return|write|give)\b", re.I)
 _QUOTED = re.compile(r"\"([^\"\n]{1,400})\"|“([^”\n]{1,400})”|(?<!\w)'([^'\n]{1,400})'(?!\w)")
@@ -126,8 +129,10 @@ def plain(system: str, user: str) -> Reading:
     before, shown, _ = _labelled(system) if system else ("", (), None)
     instruction = "\n".join([part for part in (before.strip(), _LEAD.sub("", head).strip()) if part])
     if not shown and not demos and ("->" in instruction or "=>" in instruction or "→" in instruction):
-        shown = tuple([(x.strip(), y.strip()) for x, y in _ARROW.findall(instruction)])
-        instruction = _ARROW.sub("", instruction).strip()
+        pairs = _ARROW.findall(instruction)
+        if len(pairs) > 1:  # a single arrow may be a part of what is wanted, as in English -> German
+            shown = tuple([(x.strip(), y.strip()) for x, y in pairs])
+            instruction = _ARROW.sub("", instruction).strip()
     return Reading(_LEAD.sub("", instruction), query, (*shown, *demos), labels(whole), wrapping(whole))
 
 

@@ -33,14 +33,21 @@ _LEAST = 0.02
 _DEMOS = 3.6
 """Evidence of many worked examples that a skill explains without exception."""
 
-_PART = r"(\"[^\"\n]{1,80}\"|'[^'\n]{1,80}'|%s)"
-_EXAMPLE = re.compile(
-    r"(?:(?:for (?:instance|example)|e\.g\.|example)\W{0,3})?"
-    + _PART % r"[^\s,.;:()]{1,40}"
-    + r" (?:becomes|gives|turns into|is answered by|->|=>|\u2192) "
-    + _PART % r"[^,.;:()\n]{1,80}",
-    re.I,
+_QUOTED = r"\"[^\"\n]{1,80}\"|(?<!\w)'[^'\n]{1,80}'(?!\w)"
+_INTRODUCTION = r"(?:for (?:instance|example)|e\.g\.|such as|like|example)\W{0,3}"
+_LEFT = rf"({_QUOTED}|[^\s,.;:()]{{1,40}})"
+_RIGHT = rf"({_QUOTED}|[^,.;:()\n]{{1,80}})"
+_EXAMPLES = (
+    re.compile(rf"{_INTRODUCTION}{_LEFT} (?:is|as|to|for|in) {_RIGHT}", re.I),
+    re.compile(
+        rf"(?:{_INTRODUCTION})?{_LEFT} (?:becomes|gives|turns into|is answered by|->|=>|\u2192) {_RIGHT}",
+        re.I,
+    ),
 )
+_SIGNS = tuple("ecomes|->|=>|\u2192|gives|turns into|answered|e.g.|instance|xample|such as|like".split("|"))
+_QUOTED_PAIR = re.compile(rf"({_QUOTED})[^\n\"']{{1,40}}({_QUOTED})")
+_TOO_EASY = frozenset(("echo", "explain", "answer_vaguely", "define", "first_word"))
+"""Skills that explain too much to tell an example by."""
 _QUOTES = " \"'"
 _LONGEST = 20_000
 """Characters in which examples are looked for."""
@@ -118,20 +125,23 @@ def told_examples(text: str, memory: Memory) -> tuple[str, list[tuple[str, str]]
 
     What no skill explains is no example.
     """
-    if not any(
-        sign in text for sign in ("ecomes", "->", "=>", "\u2192", "gives", "turns into", "is answered")
-    ):
-        return text, []
-    found: list[tuple[str, str]] = []
+    found: dict[tuple[str, str], None] = {}
 
     def taken(match: re.Match[str]) -> str:
-        pair = match[1].strip(_QUOTES), match[2].strip(_QUOTES)
-        if not any(explains(skill, *pair, memory) for skill in SKILLS):
+        one, two = match[1].strip(_QUOTES), match[2].strip(_QUOTES)
+        if not any(explains(skill, one, two, memory) for skill in SKILLS if skill not in _TOO_EASY):
             return match[0]
-        found.append(pair)
+        found[one, two] = None
         return " "
 
-    return _EXAMPLE.sub(taken, text[:_LONGEST]) + text[_LONGEST:], found
+    short = text[:_LONGEST]
+    if short.count('"') + short.count("'") >= 4:
+        for match in _QUOTED_PAIR.finditer(short):
+            taken(match)
+    for pattern in _EXAMPLES:
+        if any(sign in short for sign in _SIGNS):
+            short = pattern.sub(taken, short)
+    return short + text[_LONGEST:], list(found)
 
 
 def _levelled(clarity: float) -> float:
