@@ -100,7 +100,7 @@ SCENARIO = Scenario(
 )  # fmt: skip
 
 
-def tiny_matches(agents: Sequence[str] = SCENARIO.agents, seeds: int = 2, budget: str = "") -> list[Match]:
+def tiny_matches(agents: Sequence[str] = SCENARIO.agents, seeds: int = 1, budget: str = "") -> list[Match]:
     limits = Budget.parse(budget) if budget else SCENARIO.budget
     return matches(SCENARIO, SOURCE, agents, seeds, limits)
 
@@ -128,7 +128,7 @@ def settings(url: str, **changes: Any) -> Live:
 
 
 def play_tiny(
-    path: Path, url: str, budget: str = "", seeds: int = 2, **changes: Any
+    path: Path, url: str, budget: str = "", seeds: int = 1, **changes: Any
 ) -> tuple[list[Run], Outcome]:
     """Play the scenario live; the runs with their records."""
     before, livematch.load = livematch.load, load  # type: ignore[assignment]
@@ -207,8 +207,10 @@ class Provider:
             for i, c in enumerate(answer.choices)
         ]
         usage = {"prompt_tokens": answer.prompt_tokens, "completion_tokens": answer.completion_tokens}
-        sent = good(choices=choices, usage=usage)
-        return [self.delay, sent] if self.delay else sent
+        if not self.delay:
+            return good(choices=choices, usage=usage)
+        # The server closes after pauses; unsaid, that would now and then meet the next request.
+        return [self.delay, good("", "connection: close", choices=choices, usage=usage)]
 
     @property
     def usd(self) -> int:

@@ -66,9 +66,9 @@ def test_every_fault_of_the_switch_is_survived(tmp_path: Path, name: str) -> Non
     with running(app) as url:
         if FAULTS[name].code in ("insufficient_quota", "project_spend_limit_exceeded"):
             with pytest.raises(UsageError, match="the same command goes on"):
-                play_tiny(tmp_path / "s.db", url, seeds=1)
+                play_tiny(tmp_path / "s.db", url)
             return
-        runs, _ = play_tiny(tmp_path / "s.db", url, seeds=1, attempts=6, timeout=0.4)
+        runs, _ = play_tiny(tmp_path / "s.db", url, attempts=6, timeout=0.4)
     assert len(runs) == 3
     assert bill(app) <= spent(runs)
 
@@ -79,7 +79,7 @@ def test_killed_at_the_endpoint_nothing_is_billed_twice(tmp_path: Path) -> None:
     store = tmp_path / "s.db"
     kills = 0
     with running(app) as url:
-        for more in (3, 11, 20, 35):
+        for more in (3, 11, 20):
             process = start(url, store)
             account = app.account("anonymous")
             before = account.attempts if account else 0
@@ -93,7 +93,7 @@ def test_killed_at_the_endpoint_nothing_is_billed_twice(tmp_path: Path) -> None:
                 kills += 1
             process.wait()
         runs, _ = play_tiny(store, url)
-    assert kills >= 3
+    assert kills >= 2
     assert [result(run) for run in runs] == [result(run) for run in in_virtual_time(tiny_matches())]
     assert bill(app) == spent(runs)
 
@@ -105,13 +105,13 @@ def test_a_spent_budget_of_the_endpoint_stops_the_run_and_more_budget_lets_it_go
     with pytest.MonkeyPatch.context() as patch, running(app) as url:
         patch.setenv(KEY_NAME, key)
         with pytest.raises(UsageError, match="out_of_money"):
-            play_tiny(tmp_path / "s.db", url, seeds=1)
+            play_tiny(tmp_path / "s.db", url)
         account = app.account("tester")
         assert account is not None
         assert account.spent.completions == 20
         limit_key(keys, "tester", Budget(completions=2000))
         time.sleep(1.1)  # the file is looked at once a second
-        runs, _ = play_tiny(tmp_path / "s.db", url, seeds=1)
+        runs, _ = play_tiny(tmp_path / "s.db", url)
         assert account.spent.completions == sum([run.spent.rows for run in runs])
     assert [result(run) for run in runs] == [result(run) for run in in_virtual_time(tiny_matches(seeds=1))]
     for file in tmp_path.iterdir():

@@ -43,8 +43,8 @@ def assert_as_simulated(runs: list[Run], **which: Any) -> None:
 def test_live_runs_come_to_what_simulated_runs_come_to(tmp_path: Path) -> None:
     provider = Provider()
     with provider.open() as url:
-        runs, outcome = play_tiny(tmp_path / "s.db", url)
-    assert_as_simulated(runs)
+        runs, outcome = play_tiny(tmp_path / "s.db", url, seeds=2)
+    assert_as_simulated(runs, seeds=2)
     assert (provider.prompt_tokens, provider.completion_tokens, provider.usd) == spent(runs)
     assert outcome.health.attempts == outcome.health.logical_calls == provider.attempts == provider.billed
     assert all("live: fake-1 at" in run.caveat for run in runs)
@@ -98,7 +98,7 @@ def test_where_attempts_are_billed_one_by_one_the_ledger_is_never_below_the_bill
 def test_a_hard_limit_in_money_holds_at_the_providers_own_till(tmp_path: Path) -> None:
     provider = Provider(trouble=flaky, idempotent=False, announced=False)
     with provider.open() as url:
-        runs, _ = play_tiny(tmp_path / "s.db", url, budget="usd=0.002", seeds=1)
+        runs, _ = play_tiny(tmp_path / "s.db", url, budget="usd=0.002")
     assert all(0 < run.spent.usd <= USD // 500 for run in runs)
     assert provider.usd <= len(runs) * USD // 500
 
@@ -113,17 +113,17 @@ def test_what_is_final_for_one_call_fails_it_and_what_is_final_for_all_stops_the
     with provider.open() as url:
         if stops:
             with pytest.raises(UsageError, match="the same command goes on"):
-                play_tiny(tmp_path / "s.db", url, seeds=1)
+                play_tiny(tmp_path / "s.db", url)
             provider.trouble = lambda asked, attempt: None
             before = provider.billed
-            runs, _ = play_tiny(tmp_path / "s.db", url, seeds=1)
+            runs, _ = play_tiny(tmp_path / "s.db", url)
             assert before > 0
             assert (provider.prompt_tokens, provider.completion_tokens, provider.usd) == spent(runs)
             assert [result(run) for run in runs] == [
                 result(run) for run in in_virtual_time(tiny_matches(seeds=1))
             ]
             return
-        runs, _ = play_tiny(tmp_path / "s.db", url, seeds=1)
+        runs, _ = play_tiny(tmp_path / "s.db", url)
     failed = [r for run in runs for r in run.records if r.fate is Fate.FAILED and "dev3" not in "evaluate"]
     assert failed
     assert all(kind in str(record.answer) for record in failed)
@@ -132,7 +132,7 @@ def test_what_is_final_for_one_call_fails_it_and_what_is_final_for_all_stops_the
 def test_usage_that_is_not_reported_is_charged_its_bound(tmp_path: Path) -> None:
     provider = Provider(trouble=lambda asked, attempt: good("x", usage=None))
     with provider.open() as url:
-        runs, outcome = play_tiny(tmp_path / "s.db", url, seeds=1)
+        runs, outcome = play_tiny(tmp_path / "s.db", url)
     rows = [r for run in runs for r in run.records if r.charge.rows]
     assert rows
     assert all(record.charge.completion_tokens == 16 for record in rows)
@@ -146,7 +146,7 @@ def test_a_provider_that_bills_more_than_was_reserved_stops_the_run(tmp_path: Pa
         Provider(trouble=lambda asked, attempt: good("x", usage=usage)).open() as url,
         pytest.raises(UsageError, match="--prompt-margin"),
     ):
-        play_tiny(tmp_path / "s.db", url, seeds=1)
+        play_tiny(tmp_path / "s.db", url)
 
 
 def test_a_service_that_is_down_stops_the_run_after_a_while(tmp_path: Path) -> None:
@@ -170,18 +170,18 @@ def test_the_referee_asks_each_candidate_once_and_outside_the_budget(tmp_path: P
         assert all(run.truth is not None and run.truth in (0, 0.25, 0.5, 0.75, 1) for run in runs)
         assert all("scored on 4 test rows" in run.caveat for run in runs)
         bill = provider.usd
-        more, again = play_tiny(tmp_path / "s.db", url, referee="endpoint", seeds=3)
-        known = [run for run in more if run.seed < 2]
-        assert [run.key for run in known] == [run.key for run in runs]
-        fresh = {step.candidate for run in more if run.seed == 2 for step in run.steps} - told
-        assert again.refereed.rows == 4 * len({s.candidate for r in more if r.seed == 2 for s in r.steps})
-        assert provider.usd - bill < spent(more)[2] - total[2] + again.refereed.usd or len(fresh) > 3
+        more, again = play_tiny(tmp_path / "s.db", url, referee="endpoint", seeds=2)
+        assert [run.key for run in more if run.seed == 0] == [run.key for run in runs]
+        later = {step.candidate for run in more if run.seed == 1 for step in run.steps}
+        assert again.refereed.rows == 4 * len(later)
+        assert later & told, "some were judged before, and are not paid for again"
+        assert provider.usd - bill < spent(more)[2] - total[2] + again.refereed.usd
 
 
 def test_rows_that_the_referee_gets_no_answer_to_are_left_out_and_said_so(tmp_path: Path) -> None:
     refusing = BROKEN["refusal"][0]
     with Provider(trouble=lambda a, _: refusing if "test1" in str(a.body) else None).open() as url:
-        runs, _ = play_tiny(tmp_path / "s.db", url, referee="endpoint", seeds=1)
+        runs, _ = play_tiny(tmp_path / "s.db", url, referee="endpoint")
     assert all("not answered, and are left out" in run.caveat for run in runs)
     assert all(run.truth is not None and round(run.truth * 3, 6).is_integer() for run in runs)
 
@@ -206,9 +206,9 @@ def test_killed_at_random_moments_it_goes_on_and_pays_for_nothing_twice(tmp_path
     with provider.open() as url:
         while True:
             process = start(url, store, referee=referee)
-            until_it_asks(process, provider, luck.randrange(1, 40))
+            until_it_asks(process, provider, luck.randrange(1, 25))
             time.sleep(luck.random() * 0.03)
-            if process.poll() is None and kills < 8:
+            if process.poll() is None and kills < 5:
                 process.send_signal(signal.SIGKILL)
                 kills += 1
                 process.wait()
@@ -216,7 +216,7 @@ def test_killed_at_random_moments_it_goes_on_and_pays_for_nothing_twice(tmp_path
             _, errors = process.communicate()
             assert process.returncode == 0, errors.decode()
             break
-        assert kills >= 5
+        assert kills >= 3
         runs, _ = play_tiny(store, url, referee=referee)
     assert [result(run) for run in runs] == [result(run) for run in calm]
     assert [run.truth for run in runs] == [run.truth for run in calm]
@@ -234,9 +234,9 @@ def test_killed_where_attempts_are_billed_one_by_one_the_limit_holds_at_the_till
     luck = random.Random(3)
     provider = Provider(delay=0.02, idempotent=False, announced=False)
     store = tmp_path / "s.db"
-    changes = {"budget": "usd=0.003", "seeds": 1}
+    changes = {"budget": "usd=0.003"}
     with provider.open() as url:
-        for _ in range(6):
+        for _ in range(4):
             process = start(url, store, **changes)
             until_it_asks(process, provider, luck.randrange(1, 15))
             process.kill()
@@ -282,7 +282,7 @@ def test_two_processes_do_not_pay_for_the_same_runs(tmp_path: Path) -> None:
 
 def test_an_agent_that_asks_otherwise_the_second_time_is_noticed(tmp_path: Path) -> None:
     with Provider().open() as url:
-        play_tiny(tmp_path / "s.db", url, seeds=1)
+        play_tiny(tmp_path / "s.db", url)
         with Store(tmp_path / "s.db") as store:
             (key, *_) = sorted(store.keys())
             run = store.find(key)
@@ -300,7 +300,7 @@ def test_an_agent_that_asks_otherwise_the_second_time_is_noticed(tmp_path: Path)
         )
         journal.close()
         with pytest.raises(StoreError, match="not deterministic"):
-            play_tiny(tmp_path / "s.db", url, seeds=1)
+            play_tiny(tmp_path / "s.db", url)
 
 
 def test_the_key_is_not_in_the_store_nor_in_what_is_said(tmp_path: Path) -> None:
@@ -313,7 +313,7 @@ def test_the_key_is_not_in_the_store_nor_in_what_is_said(tmp_path: Path) -> None
         return good(KEY) if "dev1" in str(asked.body) else error(400, KEY, "x", f"Bearer {KEY}")
 
     with Provider(trouble=echo).open() as url:
-        runs, _ = play_tiny(tmp_path / "s.db", url, seeds=1)
+        runs, _ = play_tiny(tmp_path / "s.db", url)
         with Provider(trouble=lambda a, _: error(401, KEY, "x", KEY)).open() as closed:
             process = start(closed, tmp_path / "s.db")
             said = b"".join(process.communicate())
