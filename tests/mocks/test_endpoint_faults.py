@@ -127,7 +127,7 @@ def test_broken_streams(served: Served) -> None:
     assert whole[:2] == (2, "one two three four server_error:1 0.0")
     made, seen, _ = attempts_of(served, "stream_cut", stream=True)
     assert made == 1
-    assert isinstance(seen, openai.APIConnectionError)
+    assert type(seen).__name__ in ("APIConnectionError", "RemoteProtocolError")  # openai 3, and 2
     made, seen, _ = attempts_of(served, "stream_no_done", stream=True)
     assert (made, seen) == (1, "one two three four stream_no_done"[: len(seen)])
     assert 0 < len(seen) < 30, "truncated, and nobody is told"

@@ -22,9 +22,10 @@ from endpoint_kit import CHAT, app_of, key_of, said
 
 from mocks.endpoint import wire
 from mocks.endpoint.app import Endpoint
-from mocks.endpoint.server import running
+from mocks.endpoint.server import running, serve
 from mocks.service import Latency, Service
 from sandbox.budget import Budget
+from sandbox.errors import MissingExtra
 from sandbox.limits import Limits
 
 ROOT = Path(__file__).parents[2]
@@ -329,3 +330,9 @@ def test_many_connections_at_once_leave_nothing_behind() -> None:
         account = app.account("tester")
         assert account is not None
         assert account.calls == 200
+
+
+def test_without_its_packages_serving_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httptools", None)
+    with pytest.raises(MissingExtra, match=r"instruct-sandbox\[serve\]"):
+        serve(app_of())
