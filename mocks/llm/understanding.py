@@ -44,7 +44,10 @@ _EXAMPLES = (
         re.I,
     ),
 )
-_SIGNS = tuple("ecomes|->|=>|\u2192|gives|turns into|answered|e.g.|instance|xample|such as|like".split("|"))
+_SIGNS = (
+    *("ecomes", "->", "=>", "\u2192", "gives", "turns into", "answered"),
+    *("e.g.", "instance", "xample", "such as", "like"),
+)
 _QUOTED_PAIR = re.compile(rf"({_QUOTED})[^\n\"']{{1,40}}({_QUOTED})")
 _TOO_EASY = frozenset(("echo", "explain", "answer_vaguely", "define", "first_word"))
 """Skills that explain too much to tell an example by."""
