@@ -34,7 +34,8 @@ oracle = "additive-pool"
 
 def data_for(name: str, request: pytest.FixtureRequest) -> str | None:
     if not any(
-        "kind" in problem for problem in tomllib.loads(Path(f"scenarios/{name}.toml").read_text())["problem"]
+        problem.get("kind") in ("recorded", "surrogate")
+        for problem in tomllib.loads(Path(f"scenarios/{name}.toml").read_text())["problem"]
     ):
         return None
     folder: Path = request.getfixturevalue("shared_data")
