@@ -85,6 +85,12 @@ _LABELS = (
     ),
 )
 _SPLIT = re.compile(r"\s*(?:,|;|\||/|\bor\b|\band\b)\s*")
+_NOBODY = re.compile(
+    r"\s*you(?: are|'re) (?:chatgpt, )?an? (?:(?:helpful|friendly|useful|honest|harmless|polite|smart|"
+    r"careful|large|language|ai|and)(?:,? ))*(?:assistant|model|ai|chatbot)(?: trained by \w+)?[.!]?\s*",
+    re.I,
+)
+"""A system text that says nothing of the task, as clients send it where nobody wrote one."""
 _LONGEST = 200_000
 """Characters beyond which the middle of a prompt is not read."""
 
@@ -100,6 +106,8 @@ def read(messages: Messages) -> Reading:
     talk = [(role, text) for role, text in turns if role not in ("system", "developer")]
     if not talk:
         return plain("", system)
+    if _NOBODY.fullmatch(system):
+        system = ""
     demos: list[tuple[str, str]] = []
     for (one, asked), (two, told) in pairwise(talk):
         if one != "assistant" and two == "assistant":

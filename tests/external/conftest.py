@@ -1,8 +1,8 @@
 """Optimizers and clients of others, unmodified, against the served endpoint; nothing else is reached.
 
-They need an environment of their own: `pip install -e '.[external,live,serve]' pytest pytest-xdist hypothesis`,
-then `python -m pytest tests/external`. Where a package is missing nothing here is collected, so the
-command above fails, and the project's other tests run as if this folder were not there.
+They need an environment of their own, with the extras `external`, `live`, `serve` and pytest (`.ci/run`
+makes it); then `python -m pytest tests/external`. Where a package is missing nothing here is collected,
+so that command fails, and the project's other tests run as if this folder were not there.
 """
 
 from __future__ import annotations

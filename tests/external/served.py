@@ -81,7 +81,6 @@ class Served:
             assert spent[currency] <= limit
         return books
 
-
     def tell(self, name: str, before: float, after: float, found: str = "") -> None:
         """One line for whoever runs this with `-o log_cli=true --log-cli-level=INFO`."""
         books = self.books()

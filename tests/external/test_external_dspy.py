@@ -49,7 +49,9 @@ def _compile(name: str, model: Any) -> Any:
         if name == "MIPROv2":
             optimizer = dspy.MIPROv2(metric=_metric, auto="light", num_threads=2, seed=1)
             return optimizer.compile(_program(), trainset=train, valset=val)
-        optimizer = dspy.GEPA(metric=feedback, max_metric_calls=150, reflection_lm=model, num_threads=2, seed=1)
+        optimizer = dspy.GEPA(
+            metric=feedback, max_metric_calls=150, reflection_lm=model, num_threads=2, seed=1
+        )
         return optimizer.compile(_program(), trainset=train, valset=val)
 
 

@@ -59,7 +59,9 @@ def _truth(prompt: str) -> float:
         words = ["".join(filter(str.isalnum, word)).lower() for word in told.split()]
         return next((word for word in words if word in CLASSES), CLASSES[0])
 
-    return truth(lambda text: (("system", SYSTEM), ("user", f"{prompt}\n{text}")), read, DATA.test, DATA.score)
+    return truth(
+        lambda text: (("system", SYSTEM), ("user", f"{prompt}\n{text}")), read, DATA.test, DATA.score
+    )
 
 
 @pytest.mark.parametrize("name", list(OPTIONS))
