@@ -118,14 +118,28 @@ class Rows:
         self.look = lru_cache(maxsize=65_536)(self._look)
         self.guesses = lru_cache(maxsize=16_384)(self._guesses)
 
-    def _look(self, skill: str, query: str) -> Row:
-        """The facts about an input under a skill."""
-        raw = f"{skill}\0{query}".encode("utf-8", "surrogatepass")
+    def _mixed(self, raw: bytes) -> list[float]:
+        """Normal numbers of a row, in part the same for all personas."""
         ours, mine = math.sqrt(self._persona.likeness), math.sqrt(1.0 - self._persona.likeness)
-        mixed = [
+        return [
             ours * normal_quantile(a) + mine * normal_quantile(b)
             for a, b in zip(_common(raw), self._own(raw), strict=True)
         ]
+
+    def _told(self, skill: str, query: str) -> str | None:
+        """What the persona says where it happens to do `skill`: what is beyond its reach, it gets wrong."""
+        answer, known = right(skill, query, self._memory), SKILLS.get(skill)
+        if answer is None or known is None:
+            return answer
+        raw = f"{skill}\0{query}".encode("utf-8", "surrogatepass")
+        if 0.5 * math.erfc(-self._mixed(raw)[0] / math.sqrt(2.0)) < self._reach(skill):
+            return answer
+        return known.slip(query, answer, _luck(raw)[7])
+
+    def _look(self, skill: str, query: str) -> Row:
+        """The facts about an input under a skill."""
+        raw = f"{skill}\0{query}".encode("utf-8", "surrogatepass")
+        mixed = self._mixed(raw)
         difficulty, talks, sloppy = [0.5 * math.erfc(-z / math.sqrt(2.0)) for z in (mixed[0], *mixed[5:7])]
         reach = self._reach(skill)
         needs = _HARDEST * difficulty / reach if difficulty < reach else 9.0
@@ -152,8 +166,10 @@ class Rows:
         """What the neighbouring skills answer, two at most."""
         found: dict[str, float] = {}
         for other in skill.neighbours:
-            told = right(other, query, self._memory)
-            if told is not None and told != answer and told not in found and len(found) < 2:
+            if len(found) == 2:
+                break
+            told = self._told(other, query)
+            if told is not None and told != answer and told not in found:
                 found[told] = weight + gumbels[1 + len(found)]
         return tuple(found.items())
 
@@ -162,7 +178,7 @@ class Rows:
         raw = query.encode("utf-8", "surrogatepass")
         found = []
         for skill in SKILLS:
-            told = right(skill, query, self._memory)
+            told = self._told(skill, query)
             if told is not None:
                 found.append((_luck(raw + b"\0" + skill.encode())[0], skill, told))
         found.sort(reverse=True)
@@ -198,8 +214,9 @@ def outcomes(view: Stance, query: str, rows: Rows) -> Outcomes:
     at = 0
     for rival, _, amount in view.shares:
         if rival != skill and at < 3:
-            told = rows.look(rival, query).answer
-            if told is not None:
+            other = rows.look(rival, query)
+            if other.answer is not None:
+                told = other.answer if other.needs <= 1.0 else other.slip
                 wrong.setdefault(told, amount + 0.4 + luck[at])
                 at += 1
     wrong.setdefault(query, view.echo + luck[3])

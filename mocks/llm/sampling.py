@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
 from operator import itemgetter
 
 from sandbox.chat import ChatAnswer, ChatCall, Choice, TokenChance
@@ -54,21 +53,24 @@ def draw(
         text, finish, _ = options[0]
         chosen = [(text, finish)] * call.n
     else:
-        edges = list(accumulate([chance for _, _, chance in options]))
         key = b"%b\0%d\0" % (call.key(), occurrence)
-        chosen = []
-        for i in range(call.n):
-            point = _luck(b"%b%d" % (key, i)) * edges[-1]
-            at = 0
-            while edges[at] < point:
-                at += 1
-            chosen.append((options[at][0], options[at][1]))
+        chosen = [_picked(options, _luck(b"%b%d" % (key, i))) for i in range(call.n)]
     if top_logprobs is None:
         choices = tuple([Choice(text, finish) for text, finish in chosen])
     else:
         tree = _Tree(options)
         choices = tuple([Choice(text, finish, tree.chances(text, top_logprobs)) for text, finish in chosen])
     return ChatAnswer(choices, prompt_tokens, sum([count(text) for text, _ in chosen]))
+
+
+def _picked(options: Spread, point: float) -> tuple[str, str]:
+    """The option that holds `point` when they are laid end to end from 0 to 1."""
+    text, finish = "", "stop"
+    for text, finish, chance in options:  # noqa: B007 (the last one is taken where rounding leaves a gap)
+        point -= chance
+        if point <= 0:
+            break
+    return text, finish
 
 
 def merged(outcomes: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
@@ -88,7 +90,7 @@ def _tempered(logits: Sequence[tuple[str, float]], temperature: float) -> list[t
     top = max([logit for _, logit in logits])
     weights = [math.exp((logit - top) / temperature) for _, logit in logits]
     total = math.fsum(weights)
-    return [(text, weight / total) for (text, _), weight in zip(logits, weights, strict=True) if weight]
+    return [(pair[0], weight / total) for pair, weight in zip(logits, weights, strict=True) if weight]
 
 
 def _nucleus(chances: list[tuple[str, float]], top_p: float) -> list[tuple[str, float]]:
