@@ -132,6 +132,10 @@ def _prepare_streams() -> None:
     "--attempts", type=click.IntRange(1, 20), default=4, show_default=True, help="Live: attempts at one call."
 )
 @click.option(
+    "--prompt-margin", type=click.IntRange(0, 10**6), default=128, show_default=True,
+    help="Live: prompt tokens that the server may add to a chat.",
+)  # fmt: skip
+@click.option(
     "--referee", type=click.Choice(["auto", "problem", "endpoint"]), default="auto", show_default=True,
     help="Live: who knows how good a recommendation is: the scenario, or the endpoint on the test rows.",
 )  # fmt: skip

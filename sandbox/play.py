@@ -53,6 +53,7 @@ class LiveOptions:
     tpm: int | None
     timeout: float
     attempts: int
+    prompt_margin: int
     referee: str
     judge: str
 
@@ -68,6 +69,7 @@ class LiveOptions:
             price=price_of(model, self.prices),
             limits=Limits(self.concurrency, self.rpm, self.tpm),
             retry=Retry(attempts=self.attempts),
+            margin=self.prompt_margin,
             referee=self.referee,
             every_step=self.judge == "all",
             tape=tape,
