@@ -18,7 +18,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sandbox.budget import FREE, Cost
+from sandbox.budget import Cost
 from sandbox.codec import dump_answer, dump_candidate, load_answer, load_candidate
 from sandbox.errors import StoreError
 from sandbox.manners import short
@@ -264,11 +264,6 @@ def resume(session: Session, notes: Sequence[Note]) -> Resumed:
     waiting = [open_tickets[number] for number in sorted(open_tickets)]
     lost = [ticket for ticket in waiting if (ticket.number, ticket.attempt) in away]
     return Resumed(used, waiting, lost)
-
-
-def paid(notes: Sequence[Note]) -> Cost:
-    """What the replies in `notes` were charged."""
-    return sum([note.reply.charge for note in notes if note.reply is not None], FREE)
 
 
 def _digest(ticket: Ticket) -> str:
