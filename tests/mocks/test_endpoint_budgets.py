@@ -108,6 +108,34 @@ def test_what_is_left_is_less_than_one_call_needs(limit: int, calls: list[tuple[
             assert spent + n * min(most, 21) > limit
 
 
+def test_a_call_that_waits_for_room_is_not_overtaken_by_a_smaller_one() -> None:
+    from mocks.endpoint.accounts import Account
+    from mocks.endpoint.clock import Caller, ScaledClock
+    from sandbox.budget import FREE, Cost
+
+    account = Account("a", Budget(completions=10), ScaledClock())
+    order: list[str] = []
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    async def one(name: str, texts: int) -> None:
+        caller = Caller(never)
+        held = await account.reserve(Cost(completions=texts), caller)
+        assert held is not None
+        order.append(name)
+        await asyncio.sleep(0.01)
+        account.settle(*held, FREE)
+        caller.close()
+
+    async def main() -> None:
+        await asyncio.gather(one("first", 8), one("large", 9), one("small", 1))
+
+    asyncio.run(main())
+    assert order == ["first", "large", "small"]
+    assert not any(account.reserved)
+
+
 def test_a_refusal_is_free_and_fast() -> None:
     app = app_of(SLOW, budget=Budget(completions=1))
     asyncio.run(request(app, body=said(n=1), headers={"x-sandbox-occurrence": "0"}))

@@ -104,9 +104,13 @@ def test_a_silent_server_times_out_three_times(served: Served) -> None:
 
 
 def test_retry_after_is_honoured_between_0_and_120_seconds(served: Served) -> None:
-    made, seen, seconds = attempts_of(served, "rate_limit_50ms:1")
-    assert (made, seen.choices[0].message.content[:3]) == (2, "one")
-    assert 0.05 < seconds < 0.4
+    quickest = 9.0
+    for _ in range(3):
+        made, seen, seconds = attempts_of(served, "rate_limit_50ms:1")
+        assert (made, seen.choices[0].message.content[:3]) == (2, "one")
+        assert seconds > 0.05
+        quickest = min(quickest, seconds)
+    assert quickest < 0.37
     made, seen, seconds = attempts_of(served, "rate_limit_0:1")
     assert made == 2
     assert seconds > 0.37  # the header is ignored: half a second, less up to a quarter

@@ -127,7 +127,7 @@ def test_time_can_be_compressed() -> None:
 @pytest.mark.parametrize("workers", [1, 4])
 def test_virtual_time_is_what_the_clients_concurrency_would_have_taken(workers: int) -> None:
     """Twelve calls of a second each take 12 s one by one and 3 s four at a time, and no time at all."""
-    app = app_of(Service(latency=Latency(1.0, 0.0, 0.0)), time="virtual", quiet=0.02)
+    app = app_of(Service(latency=Latency(1.0, 0.0, 0.0)), time="virtual", quiet=0.05)
     began = time.perf_counter()
     crowd(app, [said(f"row {i}") for i in range(12)], workers)
     account = app.account("anonymous")
@@ -206,8 +206,8 @@ def test_a_stream_keeps_an_absolute_schedule_and_bundles_what_is_too_close(each:
     sent = times_of(app_of(service), said("a b c d", stream=True))
     assert len(sent) <= pieces
     tokens = 7  # and one step more to open the text, and one to close it
-    assert sent[0][0] == pytest.approx(0.1, abs=0.04)
-    assert sent[-1][0] == pytest.approx(0.1 + tokens * each, abs=0.04)
+    for (when, _), due in ((sent[0], 0.1), (sent[-1], 0.1 + tokens * each)):
+        assert due - 0.006 <= when <= due + 0.3
 
 
 def test_injected_latency_is_exact() -> None:
@@ -229,4 +229,4 @@ def test_injected_latency_is_exact() -> None:
 
     asyncio.run(main())
     assert min(errors) > -0.001
-    assert sorted(errors)[50] < 0.1
+    assert sorted(errors)[50] < 0.2

@@ -30,7 +30,7 @@ from sandbox.limits import Limits
 
 ROOT = Path(__file__).parents[2]
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
-SLOW = Service(latency=Latency(0.3, 0.0, 0.0), limits=Limits(concurrency=2))
+SLOW = Service(latency=Latency(0.8, 0.0, 0.0), limits=Limits(concurrency=2))
 
 
 @contextmanager
@@ -133,6 +133,19 @@ def test_requests_may_be_sent_ahead_and_are_answered_in_order() -> None:
         answers = read_all(peer)
         contents = re.findall(rb'"content":"([^"]*)"', answers)
         assert contents == [b"row %d 0.0" % i for i in range(many - 1)] + [b"last 0.0"]
+
+
+def test_requests_that_are_sent_ahead_wait_their_turn() -> None:
+    app = app_of(Service(latency=Latency(0.02, 0.5, 0.0)))
+    with running(app) as url, connected(url) as peer:
+        bodies = [raw(said(f"row {i}", stream=i % 2 == 0)) for i in range(20)]
+        peer.sendall(b"".join(bodies) + raw(said("last"), "connection: close"))
+        answers = read_all(peer)
+        assert answers.count(b"HTTP/1.1 200 OK") == 21
+        places = [answers.index(b"row %d 0.0" % i) for i in range(1, 20, 2)]
+        assert places == sorted(places)
+        assert b"last 0.0" in answers[places[-1] :]
+        settled(app)
 
 
 def test_a_body_in_pieces_or_chunks_is_put_together() -> None:
@@ -256,7 +269,7 @@ sys.path[:0] = [{root!r}, {tests!r}]
 from endpoint_kit import app_of
 from mocks.endpoint.server import serve
 from mocks.service import Latency, Service
-app = app_of(Service(latency=Latency(0.6, 0.0, 0.0)))
+app = app_of(Service(latency=Latency(1.2, 0.0, 0.0)))
 sys.exit(serve(app, ready=lambda url: print(url, flush=True), patience={patience}))
 """
 
