@@ -5,29 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from mocks.llm.labelling.stems import content, stem, telling, words
-from sandbox import tokens
-from sandbox.streams import Uniforms
+from mocks.llm.labelling.stems import stem, telling, words
+from mocks.llm.writing.luck import Luck
 
-_MOST_CUES = 8
-"""Cues a label that a guideline names at most."""
 _LEAST = 0.6
 """Standard deviations beyond chance from which a word is taken for a cue."""
-_LUCK = Uniforms(0, "mock guideline", count=2)
-_OPENINGS = (
-    "Decide which label fits the text by the words that it uses.",
-    "Read the text closely; certain words give its label away.",
-    "Annotation guideline. Look for the cues below and label accordingly.",
-    "Each label has words that are typical of it. Find them in the text.",
-)
-_LINES = (
-    "- {label}: {cues}",
-    "- {label}: texts that mention {cues}",
-    "- If it mentions {cues}, answer {label}.",
-)
-_REST = ("Anything else is {label}.", "Otherwise, answer {label}.", "If no cue is there, choose {label}.")
+_MOST_CUES = 12
+"""Cues a label that a writer thinks of."""
 
 
 class Cue(NamedTuple):
@@ -39,6 +25,10 @@ class Cue(NamedTuple):
     """Standard deviations beyond chance."""
 
 
+Cues: TypeAlias = tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
+"""For each label its cue words, as they are spelt in the examples, with their strengths, strongest first."""
+
+
 def propose_rules(
     demos: Sequence[tuple[str, str]], labels: Sequence[str], skill: float, variant: int = 0
 ) -> str:
@@ -47,36 +37,33 @@ def propose_rules(
     Args:
         demos: worked examples; those with other answers than `labels` are not looked at.
         labels: all labels, in the order in which they are to be named.
-        skill: 0 to 1. Each cue is found with this chance, and less where the examples are long; in
-            half of what is left it is given to a wrong label, or a word of no meaning is taken for it.
+        skill: of the writer, 0 to 1: how many cues it notices, and how rarely it invents one.
         variant: one guideline each.
     """
-    shown = _shown(demos, labels)
-    grasp = min(1.0, max(0.0, skill)) / (1 + sum([tokens.count(text) for text, _ in shown]) / 20_000)
-    found: dict[str, list[str]] = {label: [] for label in labels}
-    everything = sorted({word for text, _ in shown for word in content(text)})
-    spelt = _spellings(shown)
-    per_label = max(2, min(_MOST_CUES, 60 // max(1, len(labels))))
-    for cue in associations(shown, labels):
-        luck, other = _LUCK.pair(f"{variant}\0{cue.word}\0{cue.label}\0{len(shown)}".encode())
-        label, word = cue.label, cue.word
-        if luck >= grasp:
-            if luck < grasp + (1 - grasp) / 2:
-                continue
-            if other < 0.5:
-                label = labels[int(2 * other * len(labels))]
-            else:
-                word = everything[int((2 * other - 1) * len(everything))]
-        if len(found[label]) < per_label and word not in found[label]:
-            found[label].append(word)
-    line, opening, rest = _phrases(shown, variant)
-    lines = [opening]
-    for label in labels:
-        cues = [spelt.get(word, word) for word in found[label]]
-        if cues:
-            lines.append(line.format(label=label, cues=_listed(cues, quoted="If" in line)))
-    default = _default(shown, labels, found)
-    return "\n".join([*lines, *([rest.format(label=default)] if default else [])])
+    pairs = _shown(demos, labels)
+    luck = Luck("propose", skill, variant, len(pairs), *labels)
+    return write(find(pairs), labels, commonest(pairs), skill, luck)
+
+
+def repeating(outputs: Sequence[str]) -> bool:
+    """Whether answers look like the labels of a classification: few, short, and some of them repeat."""
+    kinds = {output.strip().lower() for output in outputs}
+    if len(kinds) < 2:
+        return False
+    short = all(len(kind.split()) <= 5 and len(kind) <= 40 for kind in kinds)
+    return short and len(kinds) <= max(2, math.ceil(0.7 * len(outputs))) and len(outputs) > len(kinds)
+
+
+def find(pairs: Sequence[tuple[str, str]]) -> Cues:
+    """The cues of each label, in the order of the labels' first examples."""
+    pairs = [(text, label.strip()) for text, label in pairs if label.strip()]
+    labels = list(dict.fromkeys([label for _, label in pairs]))
+    spelt = _spellings(pairs)
+    found: dict[str, list[tuple[str, float]]] = {label: [] for label in labels}
+    for cue in associations(pairs, labels):
+        if len(found[cue.label]) < _MOST_CUES:
+            found[cue.label].append((spelt.get(cue.word, cue.word), cue.strength))
+    return tuple([(label, tuple(scored)) for label, scored in found.items()])
 
 
 def associations(shown: Sequence[tuple[str, str]], labels: Sequence[str]) -> list[Cue]:
@@ -100,6 +87,78 @@ def associations(shown: Sequence[tuple[str, str]], labels: Sequence[str]) -> lis
     return sorted(found, key=lambda cue: (-cue.strength, cue.word))
 
 
+def write(cues: Cues, labels: Sequence[str], default: str, skill: float, luck: Luck, known: str = "") -> str:
+    """An instruction that says which words speak for which label.
+
+    Args:
+        cues: from `find`.
+        labels: all labels, where the request lists them; else those of the cues.
+        default: what to answer where no cue is found.
+        skill: of the writer, 0 to 1: how many of the cues it notices, and how rarely it invents one.
+        luck: decides which.
+        known: an instruction whose rules need not be said again.
+    """
+    names = list(labels) or [label for label, _ in cues]
+    lines = [_opening(names, luck)]
+    for label, scored in cues:
+        # A strong cue is seen more easily than a weak one.
+        seen = [word for word, weight in scored if luck.chance(min(0.98, skill**1.5 * (0.5 + 0.3 * weight)))]
+        if names and luck.chance(0.6 * (1 - skill)):
+            other = luck.pick(cues)[1]
+            seen += [other[0][0]] if other else []
+        seen = [word for word in dict.fromkeys(seen) if f'"{word}"' not in known][: 2 + round(6 * skill)]
+        if seen:
+            lines.append(_rule(seen, label, luck))
+    if default:
+        lines.append(
+            luck.pick(
+                (f"Otherwise, answer {default}.", f"If none of these words is there, answer {default}.")
+            )
+        )
+    if luck.chance(0.4 + 0.5 * skill):
+        lines.append(
+            luck.pick(
+                (
+                    "Answer with the label only.",
+                    "Write only the label, without any explanation.",
+                    "Return nothing but the label.",
+                )
+            )
+        )
+    return "\n".join(lines)
+
+
+def commonest(pairs: Sequence[tuple[str, str]]) -> str:
+    """The label that most examples have; the first of several."""
+    counts = Counter(label.strip() for _, label in pairs)
+    return max(counts, key=lambda label: counts[label]) if counts else ""
+
+
+def _opening(names: Sequence[str], luck: Luck) -> str:
+    listed = ", ".join(names)
+    verb = luck.pick(("Classify", "Label", "Categorize"))
+    return luck.pick(
+        (
+            f"{verb} the text as one of: {listed}.",
+            f"{verb} each text with one of the following labels: {listed}.",
+            f"Read the text and choose the label that fits it best. Labels: {listed}.",
+        )
+    )
+
+
+def _rule(words: Sequence[str], label: str, luck: Luck) -> str:
+    quoted = [f'"{word}"' for word in words]
+    told = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+    return luck.pick(
+        (
+            f"If the text mentions {told}, answer {label}.",
+            f"If the text mentions {told}, answer {label}.",
+            f"Answer {label} if the text contains {told}.",
+            f"If it mentions {told}, the label is {label}.",
+        )
+    )
+
+
 def _shown(demos: Sequence[tuple[str, str]], labels: Sequence[str]) -> list[tuple[str, str]]:
     at = {label.strip().lower(): label for label in labels}
     pairs = [(text, at.get(answer.strip().lower())) for text, answer in demos]
@@ -113,25 +172,3 @@ def _spellings(shown: Sequence[tuple[str, str]]) -> dict[str, str]:
         for word in words(text):
             found.setdefault(stem(word), word.lower())
     return found
-
-
-def _listed(cues: list[str], quoted: bool) -> str:
-    if not quoted:
-        return ", ".join(cues)
-    marked = [f'"{cue}"' for cue in cues]
-    return marked[0] if len(marked) == 1 else f"{', '.join(marked[:-1])} or {marked[-1]}"
-
-
-def _phrases(shown: Sequence[tuple[str, str]], variant: int) -> tuple[str, str, str]:
-    first, second = _LUCK.pair(f"{variant}\0phrases\0{shown[:1]}".encode("utf-8", "surrogatepass"))
-    opening = _OPENINGS[int(first * len(_OPENINGS))]
-    return _LINES[int(second * len(_LINES))], opening, _REST[int(first * second * len(_REST))]
-
-
-def _default(
-    shown: Sequence[tuple[str, str]], labels: Sequence[str], found: dict[str, list[str]]
-) -> str | None:
-    """The label that is commonest among examples in which no cue was found."""
-    cues = {word for named in found.values() for word in named}
-    left = Counter([label for text, label in shown if not cues & set(content(text))])
-    return min(left, key=lambda label: (-left[label], labels.index(label))) if left else None

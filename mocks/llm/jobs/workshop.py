@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mocks.llm.jobs import critics, cues, shown
+from mocks.llm import guideline
+from mocks.llm.jobs import critics, shown
 from mocks.llm.jobs.induction import EXPLAINED, Explanation, Memory, explain
 from mocks.llm.jobs.recognition import Request
 from mocks.llm.jobs.sense import meant
@@ -62,11 +63,11 @@ class Bench:
         """Whether the task is a classification that no known skill explains."""
         if not self.pairs or self.examples.fit >= EXPLAINED:
             return False
-        return len(self.request.labels) > 1 or cues.repeating([wanted for _, wanted in self.pairs])
+        return len(self.request.labels) > 1 or guideline.repeating([wanted for _, wanted in self.pairs])
 
     @cached_property
-    def cues(self) -> cues.Cues:
-        return cues.find(self.pairs)
+    def cues(self) -> guideline.Cues:
+        return guideline.find(self.pairs)
 
     @cached_property
     def parents(self) -> tuple[str, str]:
@@ -191,8 +192,8 @@ def _by_example(bench: Bench, luck: Luck) -> str:
 
 
 def _guideline(bench: Bench, luck: Luck, known: str) -> Draft:
-    default = cues.commonest(bench.pairs) if luck.chance(0.3 + 0.5 * bench.skill) else ""
-    told = cues.guideline(bench.cues, bench.request.labels, default, bench.skill, luck, known)
+    default = guideline.commonest(bench.pairs) if luck.chance(0.3 + 0.5 * bench.skill) else ""
+    told = guideline.write(bench.cues, bench.request.labels, default, bench.skill, luck, known)
     return told, 0.1 * bench.skill * told.count('"') / 2
 
 
@@ -301,8 +302,8 @@ def _rewrite(bench: Bench, luck: Luck) -> Draft:
     return edits.mutate(base, luck), 0.0
 
 
-def _rules_only(guideline: str) -> str:
-    return "\n".join([line for line in guideline.split("\n") if '"' in line])
+def _rules_only(told: str) -> str:
+    return "\n".join([line for line in told.split("\n") if '"' in line])
 
 
 def _brainstorm(bench: Bench, luck: Luck) -> Draft:
