@@ -64,7 +64,7 @@ class Endpoint:
         self._quiet = quiet
         self._clock = None if time == "virtual" else ScaledClock(1.0 if time == "real" else float(time))
         self._accounts: dict[str, Account] = {}
-        self._backends: dict[tuple[str, str], Backend] = {}
+        self._backends: dict[str, Backend] = {}
         self._run = secrets.token_hex(6)
         self._count = 0
         self._looked_at = monotonic()
@@ -166,7 +166,7 @@ class Endpoint:
 
     def _backend(self, account: Account, model: str) -> Backend:
         """The service of a model; in virtual time each key has a service of its own."""
-        place = (account.name if self._clock is None else "", model)
+        place = model if self._clock is not None else f"{model} {account.name}"
         found = self._backends.get(place)
         if found is None:
             grace = int(GRACE * (1.0 if self._clock is None else self._clock.factor))
@@ -186,12 +186,13 @@ class Endpoint:
 
     async def embeddings(self, exchange: Exchange) -> None:
         body = await exchange.body(self._max_body, self._body_seconds)
-        await self._answer(exchange, body, jobs.embedding_job(reading.read_json(body), body, self._embedders))
+        await self._answer(exchange, body, jobs.EmbeddingJob(reading.read_json(body), body, self._embedders))
 
     async def _converse(self, exchange: Exchange, read: jobs.Read, write: jobs.Write) -> None:
         body = await exchange.body(self._max_body, self._body_seconds)
         data = reading.read_json(body)
-        job = jobs.job_of(read, write, data, self.models, self._seed, exchange.ident)
+        name = reading.read_model(data, self.models)
+        job = jobs.ChatJob(self.models[name], read(data, name, self._seed), write, exchange.ident)
         await self._answer(exchange, body, job)
 
     async def _answer(self, exchange: Exchange, body: bytes, job: jobs.Job) -> None:

@@ -132,11 +132,12 @@ class Exchange:
 
     def _heading(self, status: int, content_type: bytes) -> list[tuple[bytes, bytes]]:
         self.status = status
+        took = (monotonic_ns() - self.arrived) // 1_000_000
         found = [
             (b"content-type", content_type),
             (b"x-request-id", b"req_" + self.ident.encode()),
-            (b"openai-processing-ms", b"%d" % ((monotonic_ns() - self.arrived) // 1_000_000)),
-            (b"openai-version", b"2020-10-01"),
+            (b"openai-processing-ms", b"%d" % took),
+            _VERSION,
             *self.extra,
         ]
         clock = self.clock
@@ -170,6 +171,7 @@ class Exchange:
         await self.caller.gone()
 
 
+_VERSION = (b"openai-version", b"2020-10-01")
 _CLOSE = ((b"connection", b"close"),)
 
 

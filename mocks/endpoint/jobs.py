@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from mocks.endpoint import reading, writing
 from mocks.endpoint.accounts import Claim
 from mocks.endpoint.embedding import embed, embeddings_body, read_embeddings
-from sandbox.chat import ChatAnswer, ChatCall, ChatModel
+from sandbox.chat import ChatAnswer, ChatModel
 from sandbox.tokens import count_messages
 
 
-@dataclass(slots=True)
-class Job:
+class Job(Protocol):
     """What is asked, without how it is let in, timed and paid."""
 
     model: str
     digests: list[bytes]
     """Of each call: what equal calls share."""
-    size: Callable[[], tuple[int, int, int]]
-    """Prompt tokens, and bounds on completion tokens and texts."""
-    work: Callable[[Sequence[Claim]], list[ChatAnswer]]
-    luck: Callable[[Claim], bytes]
-    """The key of latency and faults; of the first call, where there are several."""
-    body: Callable[[Sequence[ChatAnswer]], bytes]
-    events: writing.Events | None = None
+    events: writing.Events | None
     """Where a stream was asked for."""
-    logprobs: bool = False
+    logprobs: bool
+
+    def size(self) -> tuple[int, int, int]:
+        """Prompt tokens, and bounds on completion tokens and texts."""
+        ...
+
+    def work(self, claims: Sequence[Claim]) -> list[ChatAnswer]:
+        """One answer a call."""
+        ...
+
+    def luck(self, claim: Claim) -> bytes:
+        """The key of latency and faults; of the first call, where there are several."""
+        ...
+
+    def body(self, answers: Sequence[ChatAnswer]) -> bytes: ...
 
 
 Write: TypeAlias = Callable[[str, reading.Ask, Sequence[ChatAnswer]], bytes]
@@ -43,59 +48,82 @@ def created() -> int:
     return int(time.time())
 
 
-def job_of(
-    read: Read, write: Write, data: Mapping[str, Any], models: Mapping[str, ChatModel], seed: int, ident: str
-) -> Job:
-    """The job of a request to a chat model.
+class ChatJob:
+    """The job of a request to a chat model."""
 
-    Raises:
-        Problem: naming the first field that cannot be used.
-    """
-    name = reading.read_model(data, models)
-    ask = read(data, name, seed)
-    model, calls, logprobs = models[name], ask.calls, ask.logprobs
-    user = ask.user.encode("utf-8", "surrogatepass") + b"\0"
-    keys = [call.key() for call in calls]
-    first = keys[0]
-    events = None
-    if ask.stream:
-        events = writing.Events(ident, created(), name, write is write_chat, ask.include_usage)
-    return Job(
-        name,
-        [blake2b(user + key, digest_size=16).digest() for key in keys],
-        partial(_size, model, calls),
-        lambda claims: [
-            model.answer(call, claim.occurrence, logprobs) for call, claim in zip(calls, claims, strict=True)
-        ],
-        lambda claim: first + claim.occurrence.to_bytes(8, "little"),  # sandbox.worlds.chat.luck_of
-        partial(write, ident, ask),
-        events,
-        logprobs is not None,
-    )
+    __slots__ = ("_ask", "_first", "_ident", "_model", "_write", "digests", "events", "logprobs", "model")
+
+    def __init__(self, model: ChatModel, ask: reading.Ask, write: Write, ident: str) -> None:
+        user = ask.user.encode("utf-8", "surrogatepass") + b"\0"
+        keys = [call.key() for call in ask.calls]
+        self.model = ask.model
+        self.digests = [blake2b(user + key, digest_size=16).digest() for key in keys]
+        self.logprobs = ask.logprobs is not None
+        self.events: writing.Events | None = None
+        if ask.stream:
+            chat = write is write_chat
+            self.events = writing.Events(ident, created(), ask.model, chat, ask.include_usage)
+        self._model = model
+        self._ask = ask
+        self._write = write
+        self._ident = ident
+        self._first = keys[0]
+
+    def size(self) -> tuple[int, int, int]:
+        calls, bound = self._ask.calls, self._model.most_completion_tokens
+        if len(calls) == 1:
+            (call,) = calls
+            return count_messages(call.messages), bound(call), call.n
+        return (
+            sum([count_messages(call.messages) for call in calls]),
+            sum([bound(call) for call in calls]),
+            sum([call.n for call in calls]),
+        )
+
+    def work(self, claims: Sequence[Claim]) -> list[ChatAnswer]:
+        answer, logprobs = self._model.answer, self._ask.logprobs
+        return [
+            answer(call, claim.occurrence, logprobs)
+            for call, claim in zip(self._ask.calls, claims, strict=True)
+        ]
+
+    def luck(self, claim: Claim) -> bytes:
+        """What `sandbox.worlds.chat.luck_of` says."""
+        return self._first + claim.occurrence.to_bytes(8, "little")
+
+    def body(self, answers: Sequence[ChatAnswer]) -> bytes:
+        return self._write(self._ident, self._ask, answers)
 
 
-def embedding_job(data: Mapping[str, Any], body: bytes, embedders: Mapping[str, object]) -> Job:
-    """The job of a request for embeddings.
+class EmbeddingJob:
+    """The job of a request for embeddings."""
 
-    Raises:
-        Problem: naming the first field that cannot be used.
-    """
-    name = reading.read_model(data, embedders)
-    wanted = read_embeddings(data)
-    digest = blake2b(b"embeddings" + body, digest_size=16).digest()
+    events: writing.Events | None = None
+    logprobs = False
 
-    def write(answers: Sequence[ChatAnswer]) -> bytes:
+    def __init__(self, data: Mapping[str, Any], body: bytes, embedders: Mapping[str, object]) -> None:
+        """Read it.
+
+        Raises:
+            Problem: naming the first field that cannot be used.
+        """
+        self.model = reading.read_model(data, embedders)
+        self.digests = [blake2b(b"embeddings" + body, digest_size=16).digest()]
+        self._wanted = read_embeddings(data)
+
+    def size(self) -> tuple[int, int, int]:
+        return self._wanted.tokens, 0, 0
+
+    def work(self, claims: Sequence[Claim]) -> list[ChatAnswer]:
+        return [ChatAnswer((), self._wanted.tokens, 0) for _ in claims]
+
+    def luck(self, claim: Claim) -> bytes:
+        return self.digests[0] + claim.occurrence.to_bytes(8, "little")
+
+    def body(self, answers: Sequence[ChatAnswer]) -> bytes:
+        wanted = self._wanted
         vectors = [embed(text, wanted.dimensions) for text in wanted.texts]
-        return embeddings_body(name, vectors, wanted.tokens, wanted.base64)
-
-    return Job(
-        name,
-        [digest],
-        size=lambda: (wanted.tokens, 0, 0),
-        work=lambda claims: [ChatAnswer((), wanted.tokens, 0)],
-        luck=lambda claim: digest + claim.occurrence.to_bytes(8, "little"),
-        body=write,
-    )
+        return embeddings_body(self.model, vectors, wanted.tokens, wanted.base64)
 
 
 def write_chat(ident: str, ask: reading.Ask, answers: Sequence[ChatAnswer]) -> bytes:
@@ -112,14 +140,3 @@ def write_responses(ident: str, ask: reading.Ask, answers: Sequence[ChatAnswer])
     """The body of an answer to POST /v1/responses."""
     call = ask.calls[0]
     return writing.responses_body(ident, created(), ask.model, answers[0], call.temperature, call.top_p)
-
-
-def _size(model: ChatModel, calls: Sequence[ChatCall]) -> tuple[int, int, int]:
-    if len(calls) == 1:
-        (call,) = calls
-        return count_messages(call.messages), model.most_completion_tokens(call), call.n
-    return (
-        sum([count_messages(call.messages) for call in calls]),
-        sum([model.most_completion_tokens(call) for call in calls]),
-        sum([call.n for call in calls]),
-    )

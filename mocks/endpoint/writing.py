@@ -6,13 +6,14 @@ Built as text rather than from dictionaries, which takes a third of the time.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import json.encoder
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 
 from sandbox.chat import ChatAnswer, Choice, TokenChance
 from sandbox.tokens import pieces
 
-_string = json.dumps
+_string: Callable[[str], str] = json.encoder.encode_basestring_ascii
 _VERY_UNLIKELY = -9999.0
 DONE = b"data: [DONE]\n\n"
 

@@ -4,7 +4,8 @@
 
 The server runs in a process of its own, on core 0 where the system lets us say so, and the load
 on core 1: wrk with 64 connections if it is installed, else a generator in asyncio. Every request
-has another text, a key with a budget, and limits to be counted against. Beside it runs the
+has another text, a key with a budget, and limits to be counted against; the model's answer is
+constant, or that of a mock LLM (`--model`). Beside it runs the
 least that uvicorn can do (parse the JSON, answer with a constant), in the same minute: on a
 machine that others use too, the ratio of the two says more than either. CPU microseconds are
 those of the server's process.
@@ -47,10 +48,19 @@ from mocks.endpoint.keys import KeyRing
 from mocks.endpoint.server import serve
 from mocks.service import Latency, Service
 from sandbox.budget import Budget
+from sandbox.chat import ChatAnswer, Choice
 from sandbox.limits import Limits
+from sandbox.tokens import count_messages
 ring, made = KeyRing.of({{"bench": Budget(usd=10**18)}})
 limits = Limits(requests_per_minute=10**8, tokens_per_minute=10**11)
-if {model!r} == "echo":
+class Fixed(Echo):
+    def answer(self, call, occurrence=0, top_logprobs=None):
+        return ChatAnswer((Choice("words"),), count_messages(call.messages), 1)
+    def most_completion_tokens(self, call):
+        return 1
+if {model!r} == "fixed":
+    model = Fixed()
+elif {model!r} == "echo":
     model = Echo()
 else:
     from mocks.llm.model import MockModel
@@ -266,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--model", default="echo", help="echo, or a persona of the mock LLM")
+    parser.add_argument("--model", default="fixed", help="fixed, echo, or a persona of the mock LLM")
     asked = parser.parse_args(arguments)
     throughput(asked.model, asked.seconds, asked.rounds)
     latency_error()

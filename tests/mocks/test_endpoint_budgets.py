@@ -154,7 +154,7 @@ def test_a_spent_budget_takes_nothing_from_the_limits() -> None:
     service = Service(latency=Latency(0.0, 0.0, 0.0), limits=Limits(requests_per_minute=10))
     app = app_of(service, budget=Budget(completions=1))
     assert ask(app, body=said()).headers["x-ratelimit-remaining-requests"] == "9"
-    limiter = app._backends["", "echo"].limiter
+    limiter = app._backends["echo"].limiter
     assert limiter is not None
     assert limiter.requests is not None
     before = limiter.requests.full_at

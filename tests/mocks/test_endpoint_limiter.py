@@ -146,7 +146,7 @@ def test_tokens_are_reserved_up_front_and_the_rest_is_given_back() -> None:
 def test_a_refused_call_used_no_luck() -> None:
     app = app_of(service_of(requests_per_minute=600))
     assert ask(app, body=said("other")).status == 200
-    limiter = app._backends["", "echo"].limiter
+    limiter = app._backends["echo"].limiter
     assert limiter is not None
     now = limiter.requests.full_at  # type: ignore[union-attr]
     for i in range(600):
@@ -196,7 +196,7 @@ def test_concurrency_is_a_queue(many: int) -> None:
         await asyncio.sleep(i * 0.001)
         await request(app, body=said(f"row {i}"))
         order.append(i)
-        at_once.append(many - app._backends["", "echo"].slots.free)  # type: ignore[union-attr]
+        at_once.append(many - app._backends["echo"].slots.free)  # type: ignore[union-attr]
 
     async def main() -> float:
         loop = asyncio.get_running_loop()

@@ -102,7 +102,7 @@ def test_whoever_hangs_up_leaves_nothing_behind() -> None:
         assert not any(account.reserved)
         assert account.spent.completion_tokens == 7 + 7, "two had a place"
         assert (account.spent.completions, account.calls, account.failed) == (0, 0, 2)
-        assert app._backends["", "echo"].slots.free == 2  # type: ignore[union-attr]
+        assert app._backends["echo"].slots.free == 2  # type: ignore[union-attr]
         with connected(url) as peer:
             peer.sendall(raw(said("a b c"), key))
             assert read_answer(peer)[0] == 200
