@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from mocks.llm import answering, classify, jobs
 from mocks.llm.answering import Outcomes
+from mocks.llm.label_list import labels_in
 from mocks.llm.persona import Persona, load, too_long
-from mocks.llm.reading import BARE, Reading, Wrap, labels, plain, read, wrapping
+from mocks.llm.reading import BARE, Reading, Wrap, plain, read, wrapping
 from mocks.llm.sampling import Spread, draw, merged, spread
 from mocks.llm.understanding import Memory, Understanding, perfect, understand
 from sandbox.chat import ChatAnswer, ChatCall, Messages
@@ -208,5 +209,5 @@ def _headed(head: str) -> Reading:
     """The reading of what stands before the input in the house's template."""
     reading = plain("", head + _INPUT + "?" + _OUTPUT)
     if reading.query != "?":
-        return Reading(head.removeprefix(_LEAD), "", (), labels(head), wrapping(head))
+        return Reading(head.removeprefix(_LEAD), "", (), labels_in(head), wrapping(head))
     return Reading(reading.instruction, "", reading.demos, reading.labels, reading.wrap)

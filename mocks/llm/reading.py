@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from mocks.llm.label_list import labels_in
 from sandbox.chat import Messages
 
 
@@ -76,15 +77,6 @@ _NUMBERED = re.compile(r"(?:sentence|word|text|option|premise|hypothesis|context
 _ORDER = re.compile(r"<\w+>|\b(?:answer|respond|output|reply|return|write|give)\b", re.I)
 _QUOTED = re.compile(r"\"([^\"\n]{1,400})\"|“([^”\n]{1,400})”|(?<!\w)'([^'\n]{1,400})'(?!\w)")
 _FIELD = re.compile(r"\[\[ ## (\w+) ## \]\]\s*")
-_LABELS = (
-    re.compile(
-        r"(?:only|one) (?:with )?(?:one )?(?:of )?(?:these|the following)(?: \w+){0,3}\s*:\s*([^\n]+)", re.I
-    ),
-    re.compile(
-        r"(?:labels?|categories|classes|options|choices)(?: \w+){0,4}\s*(?::|are|=)\s*\[?([^\n\]]+)", re.I
-    ),
-)
-_SPLIT = re.compile(r"\s*(?:,|;|\||/|\bor\b|\band\b)\s*")
 _NOBODY = re.compile(
     r"\s*you(?: are|'re) (?:chatgpt, )?an? (?:(?:helpful|friendly|useful|honest|harmless|polite|smart|"
     r"careful|large|language|ai|and)(?:,? ))*(?:assistant|model|ai|chatbot)(?: trained by \w+)?[.!]?\s*",
@@ -141,7 +133,9 @@ def plain(system: str, user: str) -> Reading:
         if len(pairs) > 1:  # a single arrow may be a part of what is wanted, as in English -> German
             shown = tuple([(x.strip(), y.strip()) for x, y in pairs])
             instruction = _ARROW.sub("", instruction).strip()
-    return Reading(_LEAD.sub("", instruction), query, (*shown, *demos), labels(whole), wrapping(whole))
+    return Reading(
+        _LEAD.sub("", instruction), query, (*shown, *demos), labels_in(whole[:_LONGEST]), wrapping(whole)
+    )
 
 
 def _labelled(body: str) -> tuple[str, tuple[tuple[str, str], ...], str | None]:
@@ -213,18 +207,6 @@ def wrapping(text: str) -> Wrap:
         if shape is not None:
             return Wrap("json", (shape.group(1),))
     return BARE
-
-
-def labels(text: str) -> tuple[str, ...]:
-    """The answers that a prompt allows, where it lists them on a line."""
-    for pattern in _LABELS:
-        found = pattern.search(text)
-        if found is not None:
-            parts = [part.strip(" \t\"'`.:()[]{}*") for part in _SPLIT.split(found.group(1).split(". ")[0])]
-            parts = [part for part in parts if part]
-            if len(parts) >= 2 and all(len(part) <= 60 for part in parts):
-                return tuple(dict.fromkeys(parts))
-    return ()
 
 
 def bare_query(text: str) -> str:
