@@ -1,12 +1,18 @@
-"""How much a text speaks for each skill, whoever reads it."""
+"""How much a text speaks for each skill, whoever reads it: frames, made by hand, and the leaning of words.
+
+A frame knows what words mean together and is sure of itself; the leaning of all words together knows
+what people say beside it. Each is blind where the other sees.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+from mocks.llm.leanings import lean
 from mocks.llm.lexicon import Mention, Parsed, parse
 from mocks.llm.tables import frames
 from sandbox.tokens import count
@@ -16,6 +22,14 @@ _NEAR = 3
 """Words that may stand between the two terms of `A~B`."""
 _AROUND = 4
 """The same for `A~~B`."""
+_FRAMED = 0.45
+"""What a unit of a frame's evidence counts, beside the leaning of words."""
+_LEANING = 0.8
+"""What a logit of the leaning counts."""
+_UNLIKELY = 0.005
+"""Chance added to each, so that a leaning against a skill stays in bounds."""
+_SURE = 2.3
+"""The evidence of a leaning that is sure, without a frame."""
 _MOST = 4.2
 """Evidence does not grow beyond this."""
 _LEAST = 0.4
@@ -93,12 +107,11 @@ _TALKY = re.compile(
 def weigh(text: str) -> Evidence:
     """The evidence in an instruction."""
     parsed = parse(text)
-    named, denied = _by_concept(parsed.mentions), _by_concept(parsed.denied)
+    framed = _framed(parsed)
     found: dict[str, float] = {}
-    frames, named_in = _frames(), _named_in()
-    for skill in {skill: None for concept in ("", *named) for skill in named_in.get(concept, ())}:
-        lines = frames[skill]
-        amount = _amount(lines, named, denied)
+    for skill, chance in lean(parsed).items():
+        leaning = _SURE + _LEANING * math.log(chance + _UNLIKELY)
+        amount = _FRAMED * framed.get(skill, 0.0) + leaning
         if amount >= _LEAST:
             found[skill] = min(amount, _MOST)
     short = text[:60_000]
@@ -111,6 +124,18 @@ def weigh(text: str) -> Evidence:
         len(_TERSE.findall(short)),
         len(_TALKY.findall(short)),
     )
+
+
+def _framed(parsed: Parsed) -> dict[str, float]:
+    """What the frames say."""
+    named, denied = _by_concept(parsed.mentions), _by_concept(parsed.denied)
+    found: dict[str, float] = {}
+    frames, named_in = _frames(), _named_in()
+    for skill in {skill: None for concept in ("", *named) for skill in named_in.get(concept, ())}:
+        amount = _amount(frames[skill], named, denied)
+        if amount >= _LEAST:
+            found[skill] = min(amount, _MOST)
+    return found
 
 
 def _amount(lines: tuple[Line, ...], named: Named, denied: Named) -> float:

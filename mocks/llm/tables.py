@@ -1,4 +1,4 @@
-"""The tables of words and rules beside this file, read once: concepts, frames, ordinary words."""
+"""The tables of words and rules beside this file, read once: concepts, frames, leanings, ordinary words."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ def frames() -> Mapping[str, tuple[str, ...]]:
         else:
             found.setdefault(name, []).append(line)
     return {name: tuple(lines) for name, lines in found.items()}
+
+
+@cache
+def leanings() -> tuple[tuple[str, ...], ...]:
+    """The words of each line: the skills, what each begins with, then a mark and "skill:tenths"."""
+    return tuple(tuple(line.split()) for line in _lines("leanings.txt"))
 
 
 @cache
