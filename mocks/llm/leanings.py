@@ -20,6 +20,8 @@ _SHORTEST = 3
 """Letters that must be left of a word without its ending."""
 _NEAR = 2
 """A concept that begins less than so many words after another is near it."""
+_PLACES = frozenset(("FIRST", "SECOND", "LAST", "BEGIN", "NEXT"))
+"""Concepts for which it matters what they are near to."""
 _PAIRED = 0.6
 """How much a pair of concepts counts, beside each of them."""
 _DAMPING = 4.0
@@ -43,7 +45,8 @@ def marks(parsed: Parsed) -> Mapping[str, float]:
     for mention in parsed.mentions:
         for start in range(mention.end, mention.end + _NEAR):
             for other in starts.get(start, ()):
-                found[f"{mention.concept}>{other}"] = _PAIRED
+                if (mention.concept in _PLACES) != (other in _PLACES):
+                    found[f"{mention.concept}>{other}"] = _PAIRED
     return found
 
 
