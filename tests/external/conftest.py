@@ -18,17 +18,15 @@ import pytest
 
 PACKAGES = ("dspy", "gepa", "httptools", "litellm", "openai", "optuna", "promptolution")
 collect_ignore_glob = [] if all(find_spec(name) for name in PACKAGES) else ["test_*.py"]
-
-# Read when these packages are imported: no price list from the network, no cache between runs.
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-os.environ.setdefault("DSPY_CACHEDIR", tempfile.mkdtemp(prefix="dspy-cache-"))
-
 _LOOPBACK = ("127.0.0.1", "::1", "localhost", "0.0.0.0", "", None)
 _outside: list[str] = []
+_watched = False
 
 
 def _watch(event: str, args: tuple[Any, ...]) -> None:
     """Refuse what would leave this machine, and remember it: packages swallow such errors."""
+    if not _watched:
+        return
     if event == "socket.connect":
         address = args[1]
         host = address[0] if isinstance(address, tuple) else None  # else a socket of this machine's own
@@ -42,11 +40,18 @@ def _watch(event: str, args: tuple[Any, ...]) -> None:
 
 
 if not collect_ignore_glob:
+    # Read when these packages are imported: no price list from the network, no cache between runs.
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    _cache = tempfile.TemporaryDirectory(prefix="dspy-cache-", ignore_cleanup_errors=True)
+    os.environ["DSPY_CACHEDIR"] = _cache.name
     sys.addaudithook(_watch)
 
 
 @pytest.fixture(autouse=True)
 def nothing_but_loopback() -> Iterator[None]:
+    global _watched
     _outside.clear()
+    _watched = True
     yield
+    _watched = False
     assert not _outside

@@ -161,6 +161,14 @@ def test_a_crossing_holds_something_of_both_parents() -> None:
     assert len(both) > 10
 
 
+def test_a_crossing_puts_no_comma_after_the_end_of_a_sentence() -> None:
+    asked, told = "What is the tone?", "Look at the review, and judge it!"
+    for i in range(40):
+        for child in (edits.cross(asked, told, Luck(i)), edits.cross(told, asked, Luck(i))):
+            assert "?," not in child
+            assert "!," not in child
+
+
 def test_shortening_keeps_the_sentence_that_asks() -> None:
     text = "Please look here. Write the plural of the noun. Do not explain your answer."
     assert all("plural" in edits.shorten(text, Luck(i)) for i in range(40))

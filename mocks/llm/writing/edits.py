@@ -161,7 +161,7 @@ def cross(first: str, second: str, luck: Luck) -> str:
     if len(left) > 1 or len(right) > 1:
         tail = right[-1] if len(right) > 1 else left[-1]
         head = left[0] if len(right) > 1 else right[0]
-        return " ".join([_stopped(f"{head.rstrip(' .,;')}, {tail}"), *one[1:], *two[1:]])
+        return " ".join([_stopped(f"{head.rstrip(' .,;!?')}, {tail}"), *one[1:], *two[1:]])
     return _register(" ".join([one[0] if luck.chance(0.5) else two[0], *one[1:], *two[1:]]), luck)
 
 
