@@ -19,6 +19,10 @@ _SIGN = re.compile(
 )
 _FIRST = re.compile(r"\[0\]|\b(?:letter|character) (?:#|no\.? ?|number )?(?:1|one)\b", re.I)
 _SECOND = re.compile(r"\[1\]|\b(?:letter|character) (?:#|no\.? ?|number )?(?:2|two)\b", re.I)
+_TONGUES = re.compile(
+    r"\b(?:en|eng|english) ?(?:->|=>|\u2192|[-/>\u2013]|to|into) ?(de|ger|deu|es|spa|fr|fra|it)\b", re.I
+)
+_TONGUE = {"d": "german", "g": "german", "e": "spanish", "s": "spanish", "f": "french", "i": "italian"}
 _SIGNS = {"+": "plus", "*": "times"}
 _WORD = re.compile(r"[^\W_]")
 _STOPS = frozenset(".!?;:\n")
@@ -141,6 +145,7 @@ def _words(text: str) -> list[str]:
         text = _QUOTED_NOT.sub(f" {_NOTWORD} ", text)
     if "+" in text or "*" in text or " - " in text or "\u2212" in text:
         text = _SIGN.sub(lambda found: f"{found[1]} {_SIGNS.get(found[2], 'minus')} ", text)
+    text = _TONGUES.sub(lambda found: f"translate english into {_TONGUE[found[1][0].lower()]} ", text)
     text = _FIRST.sub(" first letter ", _SECOND.sub(" second letter ", text))
     known = _tables()[0]
     words: list[str] = []

@@ -9,19 +9,16 @@ landscape rugged: a part of the taste is common to all personas, a part is its o
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from mocks.llm.evidence import Evidence, weigh
+from mocks.llm.inline import Memory, explains, told_examples
 from mocks.llm.persona import Persona
-from mocks.skills import SKILLS, right
-from sandbox.metrics import normalise
+from mocks.skills import SKILLS
 from sandbox.streams import Uniforms
 
-Memory = Mapping[str, Mapping[str, tuple[str, ...]]]
-"""{skill: {input: accepted answers}}: what a model knows of real data."""
 Vector = tuple[float, float, float, float]
 
 _SHARPNESS = 2.0
@@ -33,27 +30,8 @@ _LEAST = 0.02
 _DEMOS = 3.6
 """Evidence of many worked examples that a skill explains without exception."""
 
-_QUOTED = r"\"[^\"\n]{1,80}\"|(?<!\w)'[^'\n]{1,80}'(?!\w)"
-_INTRODUCTION = r"(?:for (?:instance|example)|e\.g\.|such as|like|example)\W{0,3}"
-_LEFT = rf"({_QUOTED}|[^\s,.;:()]{{1,40}})"
-_RIGHT = rf"({_QUOTED}|[^,.;:()\n]{{1,80}})"
-_EXAMPLES = (
-    re.compile(rf"{_INTRODUCTION}{_LEFT} (?:is|as|to|for|in) {_RIGHT}", re.I),
-    re.compile(
-        rf"(?:{_INTRODUCTION})?{_LEFT} (?:becomes|gives|turns into|is answered by|->|=>|\u2192) {_RIGHT}",
-        re.I,
-    ),
-)
-_SIGNS = (
-    *("ecomes", "->", "=>", "\u2192", "gives", "turns into", "answered"),
-    *("e.g.", "instance", "xample", "such as", "like"),
-)
-_QUOTED_PAIR = re.compile(rf"({_QUOTED})[^\n\"']{{1,40}}({_QUOTED})")
-_TOO_EASY = frozenset(("echo", "explain", "answer_vaguely", "define", "first_word"))
-"""Skills that explain too much to tell an example by."""
-_QUOTES = " \"'"
-_LONGEST = 20_000
-"""Characters in which examples are looked for."""
+_INLINE = 3.4
+"""The same for examples inside the sentences, which somebody chose to say what is meant."""
 _BEND = 0.85
 """Clarity above this is levelled off."""
 
@@ -93,10 +71,13 @@ def understand(
 ) -> Understanding:
     """The understanding of an instruction with worked examples, either of which may be empty."""
     instruction, inline = told_examples(instruction, memory)
-    demos = [*demos, *inline]
     told = weigh(instruction)
     evidence = dict(told.skills)
-    for skill, amount in shown(demos, memory).items():
+    seen = shown(demos, memory)
+    for skill, amount in shown(inline, memory, _INLINE, 0.2).items():
+        seen[skill] = max(amount, seen.get(skill, 0.0))
+    demos = [*demos, *inline]
+    for skill, amount in seen.items():
         # Words and examples that agree confirm each other; examples alone do nearly as well as words.
         evidence[skill] = max(evidence.get(skill, 0.0), amount) + 0.35 * min(evidence.get(skill, 0.0), amount)
     sharp = _SHARPNESS * persona.acuity
@@ -123,30 +104,6 @@ def understand(
     return Understanding(skills, clarity * chance, clarity, direction, min(talk, 12.0))
 
 
-def told_examples(text: str, memory: Memory) -> tuple[str, list[tuple[str, str]]]:
-    """The text without the examples in its sentences ("for instance, hot becomes cold"), and these.
-
-    What no skill explains is no example.
-    """
-    found: dict[tuple[str, str], None] = {}
-
-    def taken(match: re.Match[str]) -> str:
-        one, two = match[1].strip(_QUOTES), match[2].strip(_QUOTES)
-        if not any(explains(skill, one, two, memory) for skill in SKILLS if skill not in _TOO_EASY):
-            return match[0]
-        found[one, two] = None
-        return " "
-
-    short = text[:_LONGEST]
-    if short.count('"') + short.count("'") >= 4:
-        for match in _QUOTED_PAIR.finditer(short):
-            taken(match)
-    for pattern in _EXAMPLES:
-        if any(sign in short for sign in _SIGNS):
-            short = pattern.sub(taken, short)
-    return short + text[_LONGEST:], list(found)
-
-
 def _levelled(clarity: float) -> float:
     """Clarity that comes near 1 and never reaches it, so that no two good wordings are quite equal."""
     if clarity <= _BEND:
@@ -154,8 +111,13 @@ def _levelled(clarity: float) -> float:
     return _BEND + (1.0 - _BEND) * math.tanh((clarity - _BEND) / (1.0 - _BEND))
 
 
-def shown(demos: Sequence[tuple[str, str]], memory: Memory) -> dict[str, float]:
-    """The evidence of worked examples for each skill that explains most of them."""
+def shown(
+    demos: Sequence[tuple[str, str]], memory: Memory, most: float = _DEMOS, doubt: float = 0.45
+) -> dict[str, float]:
+    """The evidence of worked examples for each skill that explains most of them.
+
+    `most` is the evidence of many; of the doubt, each leaves the share `doubt`.
+    """
     if not demos:
         return {}
     pairs = list(demos)[:24]
@@ -164,22 +126,8 @@ def shown(demos: Sequence[tuple[str, str]], memory: Memory) -> dict[str, float]:
         hits = sum([explains(skill, asked, told, memory) for asked, told in pairs])
         share = hits / len(pairs)
         if share > 0.34:
-            found[skill] = _DEMOS * share**1.5 * (1.0 - 0.45**hits)
+            found[skill] = most * share**1.5 * (1.0 - doubt**hits)
     return found
-
-
-def explains(skill: str, asked: str, told: str, memory: Memory) -> bool:
-    """Whether `skill` would have answered `told` to `asked`."""
-    accepted = memory.get(skill, {}).get(asked)
-    answer = right(skill, asked, memory)
-    if accepted is None:
-        accepted = (answer,) if answer is not None else ()
-    wanted = normalise(told)
-    if any(normalise(one) == wanted for one in accepted):
-        return True
-    # Where order does not count, as with animals taken out of a list.
-    bag = sorted(wanted.split())
-    return len(bag) > 1 and any(sorted(normalise(one).split()) == bag for one in accepted)
 
 
 def _taste(told: Evidence, skill: str, persona: Persona) -> tuple[float, Vector]:
