@@ -22,7 +22,7 @@ _NEAR = 3
 """Words that may stand between the two terms of `A~B`."""
 _AROUND = 4
 """The same for `A~~B`."""
-_FRAMED = 0.45
+_FRAMED = 0.5
 """What a unit of a frame's evidence counts, beside the leaning of words."""
 _LEANING = 0.8
 """What a logit of the leaning counts."""

@@ -38,7 +38,7 @@ _ARROW = re.compile(
 _PAIR = re.compile(rf"({_QUOTED})([^\n\"'`\u201c\u201d]{{1,40}})({_QUOTED})")
 _LINK = re.compile(
     r"->|=>|\u2192|=|:|\b(?:becomes?|gives?|turns?|is|are|be|says?|write|answer|output|returns?|yields?|"
-    r"produces?|to|into|for|as)\b"
+    r"produces?|to|into|as)\b"
 )
 _NO_LINK = re.compile(r"\b(?:or|and|if|former|latter|other|otherwise|case|not)\b")
 _FOR = re.compile(rf"({_QUOTED}),?(?: for (?:example|instance),?| e\.g\.,?)? for ([^.;:()\n]{{1,80}})")
@@ -58,6 +58,14 @@ _BEFORE = re.compile(
 _AFTER = re.compile(r"[.!?]?[;()\n\"]|[.!?](?=\s|$)")
 _QUOTE = re.compile(r"[\"\u201c\u201d]|\b(?:former|latter)\b")
 """No input has these inside."""
+_NAMES = frozenset(
+    (
+        *("active", "passive", "formal", "informal", "positive", "negative", "singular", "plural"),
+        *("true", "false", "yes", "no", "same", "different", "upper", "lower", "first", "second"),
+        *("cause", "effect", "question", "answer", "input", "output"),
+    )
+)
+"""Names of what tasks are about: "active -> passive" is no pair of opposites."""
 _QUOTES = " \"'`\u201c\u201d\u2018\u2019"
 
 
@@ -179,6 +187,11 @@ def _explained(text: str, asked: list[Span], told: list[Span], memory: Memory) -
             ):
                 return one, two
     return None
+
+
+def _idle(asked: str, told: str) -> bool:
+    """Whether these name things rather than showing them."""
+    return _QUOTE.search(asked) is not None or (asked.lower() in _NAMES and told.lower() in _NAMES)
 
 
 def _any_explains(asked: str, told: str, memory: Memory) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from mocks import knowledge
 from mocks.llm.tables import concepts, ordinary
 
 TOKEN = re.compile(r"[^\W_]+(?:[-'\u2019][^\W_]+)*|[.!?;:\n,()]")
@@ -23,6 +24,7 @@ _TONGUES = re.compile(
     r"\b(?:en|eng|english) ?(?:->|=>|\u2192|[-/>\u2013]|to|into) ?(de|ger|deu|es|spa|fr|fra|it)\b", re.I
 )
 _TONGUE = {"d": "german", "g": "german", "e": "spanish", "s": "spanish", "f": "french", "i": "italian"}
+_JOINED = re.compile(r"[\"'] [\"']\.join\((sorted)?[^)\n]{0,40}\)*")
 _SIGNS = {"+": "plus", "*": "times"}
 _WORD = re.compile(r"[^\W_]")
 _STOPS = frozenset(".!?;:\n")
@@ -146,6 +148,10 @@ def _words(text: str) -> list[str]:
     if "+" in text or "*" in text or " - " in text or "\u2212" in text:
         text = _SIGN.sub(lambda found: f"{found[1]} {_SIGNS.get(found[2], 'minus')} ", text)
     text = _TONGUES.sub(lambda found: f"translate english into {_TONGUE[found[1][0].lower()]} ", text)
+    if ".join(" in text:
+        text = _JOINED.sub(
+            lambda found: " words sorted alphabetically " if found[1] else " space between each letter ", text
+        )
     text = _FIRST.sub(" first letter ", _SECOND.sub(" second letter ", text))
     known = _tables()[0]
     words: list[str] = []
@@ -174,12 +180,20 @@ def _guessed(
     for i, word in enumerate(words):
         if i in named or len(word) < 5 or word in function or word in other or covers[i]:
             continue
+        if word in _real_words() or word.removesuffix("s") in _real_words():
+            continue
         guess = _near(word)
         if guess is None:
             continue
         for phrase, concept, _ in phrases.get(guess, ()):
             if len(phrase) == 1:
                 yield Mention(concept, i, i + 1, 0.7, sentences[i])
+
+
+@cache
+def _real_words() -> frozenset[str]:
+    """English words, which are no slips of the pen for others."""
+    return frozenset(knowledge.words())
 
 
 @cache
