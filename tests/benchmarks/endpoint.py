@@ -4,11 +4,11 @@
 
 The server runs in a process of its own, on core 0 where the system lets us say so, and the load
 on core 1: wrk with 64 connections if it is installed, else a generator in asyncio. Every request
-has another text, a key with a budget, and limits to be counted against; the model's answer is
-constant, or that of a mock LLM (`--model`). Beside it runs the
-least that uvicorn can do (parse the JSON, answer with a constant), in the same minute: on a
-machine that others use too, the ratio of the two says more than either. CPU microseconds are
-those of the server's process.
+has another row of one instruction, a key with a budget, and limits to be counted against; the
+model's answer is constant, or that of a mock LLM (`--model`). Beside it runs the least that
+uvicorn can do (parse the JSON, answer with a constant), in the same minute: on a machine that
+others use too, the ratio of the two says more than either. CPU microseconds are those of the
+server's process.
 
 The latency error is what a client sees beyond the injected latency: 100 connections, latencies
 log-normal around 0.3 s, after one round that warms the connections.
@@ -37,8 +37,10 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "mocks")]
 
+from sandbox.dataset import prompt
+
 CONNECTIONS = 64
-SYSTEM = "You are a helpful assistant that answers briefly."
+INSTRUCTION = "Write the given number in English words."
 SERVE = """
 import sys
 sys.path[:0] = {path!r}
@@ -103,7 +105,8 @@ class Load(NamedTuple):
 
 
 def body_of(text: str) -> str:
-    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text}]
+    ((role, content),) = prompt(INSTRUCTION, text)
+    messages = [{"role": role, "content": content}]
     return json.dumps({"model": "model", "messages": messages, "temperature": 0.0, "max_tokens": 32})
 
 
@@ -147,7 +150,7 @@ def load(pid: int, url: str, key: str, seconds: float) -> Load:
 
 def by_wrk(url: str, key: str, seconds: float) -> tuple[int, int]:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(LUA % body_of("Write the plural of the word number %d, and nothing else."))
+        script.write(LUA % body_of("%d"))
         script.flush()
         asked = [
             "wrk",
@@ -189,7 +192,7 @@ def by_asyncio(url: str, key: str, seconds: float) -> tuple[int, int]:
         nonlocal made, failed
         reader, writer = await asyncio.open_connection(where.hostname, where.port)
         while time.perf_counter() < until:
-            status = await exchange(reader, writer, raw(body_of(f"Write the plural of {made} and {i}."), key))
+            status = await exchange(reader, writer, raw(body_of(f"{made} {i}"), key))
             made += 1
             failed += not status.endswith(b"200")
         writer.close()
@@ -254,7 +257,7 @@ def latency_error(rounds: int = 20) -> None:
     desk, echo = Service(latency=Latency(0.3, 0.5, 0.0)).open(1), Echo()
     wanted = []
     for number in range(100 * (rounds + 1)):
-        call = ChatCall((("system", SYSTEM), ("user", f"{number}")), "model", 1, 0.0, 1.0, 32, (), 1)
+        call = ChatCall(prompt(INSTRUCTION, f"{number}"), "model", 1, 0.0, 1.0, 32, (), 1)
         answer = echo.answer(call)
         wanted.append(
             desk.nanoseconds(luck_of(call, 0), answer.prompt_tokens, answer.completion_tokens) / 1e9
