@@ -58,4 +58,4 @@ def _of_line(line: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=65_536)
 def _length(line: str) -> int:
-    return len(_of_line(line))
+    return len(_PIECE.findall(line))
