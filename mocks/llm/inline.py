@@ -173,29 +173,27 @@ def _explained(text: str, asked: list[Span], told: list[Span], memory: Memory) -
     """The first pair of pieces that a skill explains."""
     for one in asked:
         given = _bare(text[one[0] : one[1]])
-        judges = [
-            judge for skill in SKILLS if skill not in _TOO_EASY for judge in [_judge(skill, given, memory)]
-        ]
+        if not given or _QUOTE.search(given):
+            continue
+        judges: list[Callable[[str], bool]] | None = None
         for two in told:
             answer = _bare(text[two[0] : two[1]])
-            if (
-                given
-                and answer
-                and given != answer
-                and not _QUOTE.search(given)
-                and any(judge is not None and judge(answer) for judge in judges)
-            ):
+            if not answer or answer == given or {answer.lower(), given.lower()} <= _NAMES:
+                continue
+            if judges is None:
+                judges = _judges(given, memory)
+            if any(judge(answer) for judge in judges):
                 return one, two
     return None
 
 
-def _idle(asked: str, told: str) -> bool:
-    """Whether these name things rather than showing them."""
-    return _QUOTE.search(asked) is not None or (asked.lower() in _NAMES and told.lower() in _NAMES)
+def _judges(asked: str, memory: Memory) -> list[Callable[[str], bool]]:
+    found = [_judge(skill, asked, memory) for skill in SKILLS if skill not in _TOO_EASY]
+    return [judge for judge in found if judge is not None]
 
 
 def _any_explains(asked: str, told: str, memory: Memory) -> bool:
-    return any(explains(skill, asked, told, memory) for skill in SKILLS if skill not in _TOO_EASY)
+    return any(judge(told) for judge in _judges(asked, memory))
 
 
 def explains(skill: str, asked: str, told: str, memory: Memory) -> bool:
