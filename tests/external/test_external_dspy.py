@@ -13,7 +13,7 @@ from scenarios.tasks import make
 DATA = make("antonyms", seed=7, train=15, dev=15, test=60)
 POOR = {
     "MIPROv2": "Do something with the word.",
-    "COPRO": "Give a related word, or the opposite.",  # it shows its writer no examples, so this must hint
+    "COPRO": "Give a synonym or an antonym.",  # it shows its writer no examples, so this must hint
     "GEPA": "Do something with the word.",
 }
 
