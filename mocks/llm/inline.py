@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from mocks import knowledge
 from mocks.skills import SKILLS, right
@@ -74,20 +75,17 @@ def told_examples(text: str, memory: Memory) -> tuple[str, list[tuple[str, str]]
     short = text[:_LONGEST]
     found: dict[tuple[str, str], None] = {}
     spans: list[tuple[int, int]] = []
-    tried = 0
-    for asked, told in _places(short):
-        tried += 1
-        if tried > _MOST:
-            break
-        if any(start < asked[0][1] and asked[0][0] < end for start, end in spans):
-            continue
+    for asked, told in islice(_places(short), _MOST):
+        asked = [(a, b) for a, b in asked if not any(start < b and a < end for start, end in spans)]
         pair = _explained(short, asked, told, memory)
         if pair is not None:
             (a, b), (c, d) = pair
             found[_bare(short[a:b]), _bare(short[c:d])] = None
             spans.append((min(a, c), max(b, d)))
     pairs = _SLASHED.findall(short) if "/" in short else []
-    if 2 <= len(pairs) <= _MOST and all(_any_explains(one, two, memory) for one, two in pairs):
+    if 2 <= len(pairs) <= _MOST and all(
+        not {one, two} <= _NAMES and _any_explains(one, two, memory) for one, two in pairs
+    ):
         found |= dict.fromkeys(pairs)
         short = _SLASHED.sub(" ", short)
     for start, end in sorted(spans, reverse=True):
