@@ -36,6 +36,9 @@ _ARROW = re.compile(
     r"yields?|would (?:be|become|give|yield)|should (?:be|become|give|yield)|you (?:say|write|answer|return)|"
     r"write|answer|return|say)\b:?"
 )
+_VERBS = frozenset(("write", "answer", "return", "say"))
+_SHOWN = re.compile(r"\s*[\"'`\u201c\u2018\d]")
+"""What must follow these verbs, which instructions have for other reasons too."""
 _PAIR = re.compile(rf"({_QUOTED})([^\n\"'`\u201c\u201d]{{1,40}})({_QUOTED})")
 _LINK = re.compile(
     r"->|=>|\u2192|=|:|\b(?:becomes?|gives?|turns?|is|are|be|says?|write|answer|output|returns?|yields?|"
@@ -109,6 +112,8 @@ def _places(text: str) -> Iterator[tuple[list[Span], list[Span]]]:
                 [match.span(1)],
             )
     for match in _ARROW.finditer(text):
+        if match[0].rstrip(":") in _VERBS and not _SHOWN.match(text, match.end()):
+            continue
         asked, told = _lefts(text, match.start()), _rights(text, match.end())
         if asked and told:
             yield asked, told

@@ -88,7 +88,7 @@ class Parsed:
 def parse(text: str) -> Parsed:
     """Read a text; any text at all."""
     words = tuple(_words(text))
-    forms, phrases, longest = _tables()
+    forms, phrases, _ = _tables()
     function, _ = ordinary()
     bases = [forms.get(word) or (word,) for word in words]
     covers: list[tuple[Mention, ...]] = []
@@ -106,7 +106,7 @@ def parse(text: str) -> Parsed:
             starts = (*starts, *phrases.get(base, ()))
         for phrase, concept, weight in starts:
             size = len(phrase)
-            if size <= longest and i + size <= count and _fits(phrase, words, bases, i):
+            if size == 1 or (i + size <= count and _fits(phrase, words, bases, i)):
                 known.append(Mention(concept, i, i + size, weight, sentence))
         covers.append(tuple(known))
         mentions += known
@@ -167,7 +167,10 @@ def _words(text: str) -> list[str]:
 
 
 def _fits(phrase: tuple[str, ...], words: tuple[str, ...], bases: list[tuple[str, ...]], at: int) -> bool:
-    return all(part == words[at + k] or part in bases[at + k] for k, part in enumerate(phrase))
+    for k, part in enumerate(phrase):
+        if part != words[at + k] and part not in bases[at + k]:
+            return False
+    return True
 
 
 def _guessed(

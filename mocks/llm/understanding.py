@@ -14,7 +14,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from mocks.llm.evidence import Evidence, weigh
-from mocks.llm.inline import Memory, explains, told_examples
+from mocks.llm.inline import Memory as Memory
+from mocks.llm.inline import explains, told_examples
 from mocks.llm.persona import Persona
 from mocks.skills import SKILLS
 from sandbox.streams import Uniforms
