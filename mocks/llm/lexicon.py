@@ -167,10 +167,7 @@ def _words(text: str) -> list[str]:
 
 
 def _fits(phrase: tuple[str, ...], words: tuple[str, ...], bases: list[tuple[str, ...]], at: int) -> bool:
-    for k, part in enumerate(phrase):
-        if part != words[at + k] and part not in bases[at + k]:
-            return False
-    return True
+    return all(part == words[at + k] or part in bases[at + k] for k, part in enumerate(phrase))
 
 
 def _guessed(
