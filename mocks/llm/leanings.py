@@ -1,9 +1,9 @@
 """Which skill the words of a text lean to when none is decisive: a small log-linear model.
 
-`leanings.txt` has a weight for a word or a concept and a skill, fitted once to some hundred instructions
-of the 31 tasks in many people's manners, to the mock's own wordings, and to texts that ask for nothing
-known. It knows no sentences: a text is the set of its words (without endings) and of the concepts that
-the lexicon finds in it, named or denied, alone or side by side.
+`leanings.txt` has a weight for a word or a concept and a skill; `mocks.llm.fit` fits them to a thousand
+instructions of the 31 tasks in many people's manners, to the mock's own wordings, and to texts that
+ask for nothing known. It knows no sentences: a text is the set of its words (without endings) and of the
+concepts that the lexicon finds in it, named or denied, alone or side by side.
 """
 
 from __future__ import annotations
