@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 Messages: TypeAlias = tuple[tuple[str, str], ...]
 """(role, text) pairs; roles are those of the OpenAI API: system, developer, user, assistant, tool."""
@@ -29,11 +30,20 @@ class ChatCall(NamedTuple):
 
     def key(self) -> bytes:
         """All that the answer may depend on, as bytes that equal calls share and no others."""
-        asked = (
-            self.model, self.messages, int(self.n), self.temperature + 0.0, self.top_p + 0.0,
-            self.max_tokens, self.stop, int(self.seed),
-        )  # fmt: skip
-        return repr(asked).encode("utf-8", "surrogatepass")
+        said = [_manner(self[1:])]
+        for role, text in self.messages:
+            # Lengths first, so that no text can imitate the end of a turn.
+            body = text.encode("utf-8", "surrogatepass")
+            said.append(b"%d %d %b%b" % (len(role), len(body), role.encode("utf-8", "surrogatepass"), body))
+        return b"".join(said)
+
+
+@lru_cache(maxsize=4096)
+def _manner(how: tuple[Any, ...]) -> bytes:
+    """The part of a call's key that is not said: model, numbers, stops."""
+    model, n, temperature, top_p, max_tokens, stop, seed = how
+    told = (model, int(n), temperature + 0.0, top_p + 0.0, max_tokens, stop, int(seed))
+    return repr(told).encode("utf-8", "surrogatepass") + b"\0"
 
 
 class TokenChance(NamedTuple):

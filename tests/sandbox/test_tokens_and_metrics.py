@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.chat import ChatCall, Messages
 from sandbox.dataset import Dataset, Row, prompt, prompt_tokens
 from sandbox.metrics import METRICS, contains, exact_match, exact_set, f1, normalise
 from sandbox.tokens import PER_CHAT, PER_MESSAGE, count, count_messages, most, pieces
@@ -109,3 +110,28 @@ def test_a_dataset_needs_rows_and_a_known_metric() -> None:
     with pytest.raises(ValueError, match="at least one row each"):
         Dataset("t", "d", rows, (), rows)
     assert Dataset("t", "d", rows, rows, rows).digest != Dataset("t", "d", rows, rows, rows, "f1").digest
+
+
+turns = st.lists(st.tuples(texts, texts), max_size=3).map(tuple)
+calls = st.builds(
+    ChatCall,
+    turns,
+    texts,
+    st.integers(1, 3),
+    st.sampled_from([0, 0.0, 1, 1.0, 0.5]),
+    st.sampled_from([1, 1.0, 0.5]),
+    st.none() | st.integers(1, 3),
+    st.lists(texts, max_size=2).map(tuple),
+    st.integers(0, 2),
+)
+
+
+@given(calls, calls)
+def test_calls_share_a_key_exactly_if_they_are_equal(one: ChatCall, other: ChatCall) -> None:
+    assert (one.key() == other.key()) == (one == other)
+    assert one.key() == ChatCall(*one).key()
+
+
+@given(turns, turns)
+def test_no_turn_imitates_another(one: Messages, other: Messages) -> None:
+    assert (ChatCall(one).key() == ChatCall(other).key()) == (one == other)
