@@ -9,8 +9,10 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import chat
 import closed_loop
 import determinism
+import endpoint
 import overshoot
 import recorded
 import startup
@@ -29,6 +31,9 @@ def main() -> None:
     for benchmark in (overshoot, determinism, closed_loop, startup):
         _announce(benchmark)
         benchmark.main()
+    for benchmark in (chat, endpoint):
+        _announce(benchmark)
+        benchmark.main([])
     if data:
         _announce(recorded)
         recorded.main(data)
