@@ -79,6 +79,8 @@ def assert_the_row_books_are_right(played: g.Played) -> None:
             assert record.answered_at <= owner.answered_at
             if owner.fate is Fate.ASSEMBLED:
                 assert record.fate in (Fate.ANSWERED, Fate.RETRIED)
+            if record.fate in (Fate.LATE, Fate.WITHDRAWN):
+                assert owner.fate in (Fate.LATE, Fate.WITHDRAWN), "an evaluation is as late as its last row"
         if record.fate is Fate.WITHDRAWN:
             assert record.charge == FREE
         if session.deadline is not None and record.fate is Fate.ASSEMBLED:

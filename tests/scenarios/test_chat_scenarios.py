@@ -195,6 +195,41 @@ def test_a_row_that_fails_for_good_fails_the_evaluation_and_the_others_stay_know
     assert seen.score == pytest.approx(sum(row.score for row in seen.rows) / 20), "a failed row is no zero"
 
 
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_attempts_that_break_and_are_billed_stay_within_their_quote(antonyms: Problem, attempts: int) -> None:
+    world: Any = antonyms.world(0)
+    poor = Service(faults=Faults(malformed=0.4, dropped=0.2), retry=Retry(attempts=attempts, backoff=0.0))
+    sold = ChatWorld(world.dataset, world.model, poor.open(2), poor.prices, world.asking, 2, attempts)
+    heard: list[Any] = []
+    session = seat(antonyms, asks(heard, Gather((Evaluate(RIGHT["antonyms"]),))), sold)
+    tried = [r for r in session.trace.records if type(r.ticket.request).__name__ == "RowCall"]
+    assert session.ledger.spent.prompt_tokens == sum(r.charge.prompt_tokens for r in tried)
+    assert all(r.charge.prompt_tokens > 0 for r in tried), "whoever breaks on the way back bills"
+    assert max(r.ticket.attempt for r in tried) == attempts - 1
+
+
+def test_the_cache_keeps_the_answer_that_was_asked_for_first(antonyms: Problem) -> None:
+    """Whichever of two equal evaluations of a batch is answered first."""
+    world: Any = antonyms.world(0)
+    warm = replace(world.asking, temperature=1.5)
+    stories = []
+    for backwards in (False, True):
+        asked = ChatWorld(world.dataset, world.model, Service().open(4), Service().prices, warm, 4)
+        evaluate = Evaluate("Reverse the meaning.")
+        heard: list[Any] = []
+        budget = Budget.of({"evaluations": 9})
+        plan = asks(heard, Gather((evaluate, evaluate)), evaluate)
+        session = Session("a", plan, antonyms.task(budget), asked, Ledger(budget))
+        tickets = session.start(0)
+        for ticket in tickets[::-1] if backwards else tickets:
+            session.settle(ticket, asked.reply(ticket, 0), 0)
+        (first, second), third = heard
+        assert first != second, "two draws"
+        assert [row.answer for row in third.rows] == [row.answer for row in first.rows]
+        stories.append(third)
+    assert stories[0] == stories[1]
+
+
 def test_limits_of_the_service_hold_for_rows(tmp_path: Path) -> None:
     problem = scenario(tmp_path, ["sum"], "[problem.service.limits]\nconcurrency = 2").build("sum")
     heard: list[Any] = []
