@@ -25,8 +25,11 @@ from sandbox.trace import Record
 _EXTRAS = {
     "bo": ("torch", "botorch"),
     "bridge": ("optuna", "cmaes"),
+    "live": ("openai",),
+    "serve": ("httptools",),
     "report": ("matplotlib",),
     "parquet": ("pyarrow",),
+    "external": ("gepa", "dspy", "promptolution"),
 }
 
 

@@ -104,7 +104,17 @@ class Run:
 def versions() -> dict[str, str]:
     """What a stored run was made with."""
     found = {"python": platform.python_version()}
-    for package in ("instruct-sandbox", "numpy", "scipy", "simpy", "torch", "botorch", "optuna", "cmaes"):
+    for package in (
+        "instruct-sandbox",
+        "numpy",
+        "scipy",
+        "simpy",
+        "torch",
+        "botorch",
+        "optuna",
+        "cmaes",
+        "openai",
+    ):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
