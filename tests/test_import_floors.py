@@ -17,10 +17,10 @@ MAY_IMPORT = {
     "scenarios": {"scenarios", "mocks", "agents", "sandbox"},
 }
 FLOORS = (
-    "errors", "streams", "tokens", "chat", "metrics", "dataset", "classification",
-    "spaces", "budget", "protocol", "trace", "codec", "manners", "limits", "pricelist", "bridge", "assembly", "session",
-    "worlds", "whitebox", "drivers", "journal", "statistics", "fingerprint", "scenario", "registry",
-    "tournament", "store", "engines", "runner", "livematch", "report", "testing", "export", "play", "browse", "cli",
+    "errors", "streams", "tokens", "chat", "metrics", "dataset", "classification", "spaces", "budget",
+    "protocol", "trace", "codec", "manners", "limits", "pricelist", "bridge", "assembly", "session", "worlds",
+    "whitebox", "drivers", "journal", "statistics", "fingerprint", "scenario", "registry", "tournament",
+    "store", "engines", "runner", "livematch", "report", "testing", "export", "play", "browse", "cli",
 )  # fmt: skip
 """The files and folders of sandbox/ from the ground up; a new one takes its place here."""
 HEAVY = {
