@@ -44,7 +44,7 @@ class SoftPrompts:
     @property
     def dimensions(self) -> int:
         """d, the number of coordinates of a point."""
-        return self.matrix.shape[1]
+        return int(self.matrix.shape[1])
 
 
 def soft_prompts(dimensions: int, tokens: int, width: int, rng: np.random.Generator) -> SoftPrompts:
@@ -116,7 +116,7 @@ class Scored:
         return fit(text, self._space) if isinstance(self._space, FreeText) else text
 
     def ask(self, texts: Sequence[str]) -> Plan[list[Observation | None]]:
-        """The observations of `texts`, in order; None where a text is empty, failed or is no longer affordable.
+        """The observations of `texts`, in order; None where one is empty, failed or no longer affordable.
 
         Equal texts, and those that are known, cost nothing.
 
