@@ -62,7 +62,7 @@ def soft_prompts(dimensions: int, tokens: int, width: int, rng: np.random.Genera
 
 def sobol(count: int, dimensions: int, rng: np.random.Generator, low: float = -1.0) -> Array:
     """The first `count` points of a scrambled Sobol sequence in [low, 1]^d, shape (count, d)."""
-    sequence = qmc.Sobol(dimensions, scramble=True, rng=rng)
+    sequence = qmc.Sobol(dimensions, scramble=True, seed=rng)
     drawn = sequence.random_base2(max(count - 1, 0).bit_length())[:count]
     scaled: Array = low + (1.0 - low) * drawn
     return scaled
