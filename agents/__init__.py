@@ -10,5 +10,6 @@ TABLE: dict[str, str] = {
     "evolution": "agents.evolution:Evolution",
     "tpe": "agents.tpe:TPE",
     "cma-es": "agents.cma_es:CMAES",
+    "zopo": "agents.zopo:ZOPO",
 }
 """Name -> "module:class"; nothing is imported before it is used."""
