@@ -40,6 +40,8 @@ class Cost(NamedTuple):
     """Nanoseconds on the agent's clock; set by the session, never by a reply."""
     whitebox_seconds: int = 0
     """Nanoseconds of local compute on the white box."""
+    whitebox_tokens: int = 0
+    """Positions that the white box read, and tokens that it wrote."""
 
     def __add__(self, other: Cost) -> Cost:  # type: ignore[override]
         return Cost._make([a + b for a, b in zip(self, other, strict=True)])
@@ -72,6 +74,7 @@ class Budget(NamedTuple):
     usd: int | None = None
     seconds: int | None = None
     whitebox_seconds: int | None = None
+    whitebox_tokens: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Budget:
@@ -306,20 +309,33 @@ class Meter:
         self.unclaimed = FREE
         """Work done since the session last looked; it advances the agent's clock."""
 
-    def charge(self, nanoseconds: int, prompt_tokens: int = 0, completion_tokens: int = 0) -> None:
+    def charge(self, nanoseconds: int, tokens: int = 0) -> None:
         """Pay for work about to be done.
 
         Raises:
             BudgetExhausted: if a limited currency cannot cover it; nothing is charged then.
         """
-        cost = Cost(
-            prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, whitebox_seconds=nanoseconds
-        )
+        self.settle(self.hold(nanoseconds, tokens), nanoseconds, tokens)
+
+    def hold(self, nanoseconds: int, tokens: int) -> Reservation:
+        """Set aside the most that work about to be done can cost.
+
+        Raises:
+            BudgetExhausted: if a limited currency cannot cover it; nothing is set aside then.
+        """
         deadline = self._ledger.deadline
         if deadline is not None:
             left = deadline - self._ledger.spent.seconds - self.unclaimed.whitebox_seconds
             if nanoseconds > left:
                 raise BudgetExhausted("seconds", nanoseconds, left)
-        (key,) = self._ledger.reserve([cost])
-        self._ledger.settle(key, cost)
+        return self._ledger.reserve_one(Cost(whitebox_seconds=nanoseconds, whitebox_tokens=tokens))
+
+    def settle(self, held: Reservation, nanoseconds: int = 0, tokens: int = 0) -> None:
+        """Replace what was set aside by what the work did cost; nothing, for work that failed.
+
+        Raises:
+            QuoteExceeded: if that is more.
+        """
+        cost = Cost(whitebox_seconds=nanoseconds, whitebox_tokens=tokens)
+        self._ledger.settle(held, cost)
         self.unclaimed += cost

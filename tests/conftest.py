@@ -15,6 +15,24 @@ settings.load_profile("ci" if os.environ.get("CI") else "home")
 
 
 @pytest.fixture(scope="session")
+def llama_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Llama in the format of Hugging Face; see whitebox_kit."""
+    pytest.importorskip("transformers")
+    from whitebox_kit import make_llama
+
+    return make_llama(tmp_path_factory.mktemp("llama") / "tiny-llama")
+
+
+@pytest.fixture(scope="session")
+def gpt2_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny GPT-2 in the format of Hugging Face; see whitebox_kit."""
+    pytest.importorskip("transformers")
+    from whitebox_kit import make_gpt2
+
+    return make_gpt2(tmp_path_factory.mktemp("gpt2") / "tiny-gpt2")
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data: `SANDBOX_DATA`, or `shared/data` beside the project."""
     beside = Path(__file__).parents[2] / "shared" / "data"

@@ -126,7 +126,9 @@ class Program:
             try:
                 if isinstance(step, Work):
                     if meter is not None:
-                        meter.charge(step.nanoseconds, step.tokens)
+                        held = meter.hold(step.nanoseconds, step.tokens)
+                        share = 1 + step.tokens % 3  # work that writes may cost less than was set aside
+                        meter.settle(held, step.nanoseconds // share, step.tokens // share)
                     continue
                 request: Any = step
                 if isinstance(step, Follow):
@@ -171,7 +173,7 @@ def programs(completions: bool = False, local_work: bool = False) -> st.SearchSt
 _LARGEST = {
     "evaluations": (60, 1), "rows": (200, 1), "completions": (50, 1), "prompt_tokens": (200, 101),
     "completion_tokens": (200, 29), "usd": (200, 50_000_007), "seconds": (200, SECOND // 5),
-    "whitebox_seconds": (100, SECOND // 13),
+    "whitebox_seconds": (100, SECOND // 13), "whitebox_tokens": (100, 7),
 }  # fmt: skip
 
 
@@ -238,8 +240,8 @@ class WildWorld:
         return quote.prompt_tokens + quote.completion_tokens
 
     def quote(self, request: Request[Any]) -> Cost:
-        dice = self._price(request.key())
-        sizes = (4, 12, 4, 300, 100, 10**8, 0, SECOND)
+        dice = (*self._price(request.key()), self._luck(request.key())[0])
+        sizes = (4, 12, 4, 300, 100, 10**8, 0, SECOND, 40)
         return Cost._make(int(u * (size + 1)) for u, size in zip(dice, sizes, strict=True))
 
     def reply(self, ticket: Ticket, now: int) -> Reply:

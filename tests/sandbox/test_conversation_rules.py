@@ -228,7 +228,7 @@ def test_local_work_moves_the_clock_and_stands_in_the_trace() -> None:
     meter = Meter(ledger)
 
     def plan() -> Iterator[Any]:
-        meter.charge(5, prompt_tokens=2)
+        meter.charge(5, tokens=2)
         yield Recommend(TEXTS[0])
         meter.charge(7)
         yield Evaluate(TEXTS[1])

@@ -24,6 +24,7 @@ costs = st.builds(
     usd=st.integers(0, 10**9),
     seconds=st.just(0),
     whitebox_seconds=st.integers(0, SECOND),
+    whitebox_tokens=st.integers(0, 10**4),
 )
 shares = st.floats(0, 1)
 
@@ -150,13 +151,13 @@ def test_a_quote_cannot_ask_for_time() -> None:
 
 
 def test_local_work_is_refused_before_it_is_done() -> None:
-    ledger = Ledger(Budget(whitebox_seconds=10, seconds=5, prompt_tokens=7))
+    ledger = Ledger(Budget(whitebox_seconds=10, seconds=5, whitebox_tokens=7))
     meter = Meter(ledger)
-    meter.charge(3, prompt_tokens=4)
+    meter.charge(3, tokens=4)
     with pytest.raises(BudgetExhausted, match="seconds: wanted 3 ns, 2 ns left"):
         meter.charge(3)
-    with pytest.raises(BudgetExhausted, match="prompt_tokens: wanted 4, 3 left"):
-        meter.charge(1, prompt_tokens=4)
+    with pytest.raises(BudgetExhausted, match="whitebox_tokens: wanted 4, 3 left"):
+        meter.charge(1, tokens=4)
     with pytest.raises(ValueError, match="negative"):
         meter.charge(-1)
-    assert ledger.spent == ledger.committed == meter.unclaimed == Cost(prompt_tokens=4, whitebox_seconds=3)
+    assert ledger.spent == ledger.committed == meter.unclaimed == Cost(whitebox_tokens=4, whitebox_seconds=3)
