@@ -75,7 +75,7 @@ class Instinct:
     start: int | None = None
     """Random arms first: 16, paper 40; at most a third of the budget's evaluations."""
     total: int | None = None
-    """Evaluations (repaired), or initial arms and iterations (faithful): 165 in paper; 0 goes by the budget."""
+    """Evaluations (repaired), or initial arms and iterations (faithful): paper 165; 0 goes by the budget."""
     candidates: int | None = None
     """Arms among which an iteration chooses, drawn anew: 512, paper 1,000."""
     steps: int | None = None
@@ -142,7 +142,7 @@ class _Search:
         most = horizon(task)
         self.total = self.set.total or most
         """Evaluations or iterations; None where nothing that is counted limits them."""
-        third = -(-self.total // 3) if self.total else self.set.start
+        third = self.set.start if most is None else -(-most // 3)
         context = statement(exemplars(task, agent.demos, rng))
         low = 0.0 if agent.mode == "faithful" else -1.0
         self.arms = SoftArms(
@@ -266,7 +266,9 @@ class _Repaired(_Search):
             return ScaledNet(features, self.rng)
 
     def _say(self, arms: list[int]) -> list[str | None]:
-        return [self.scored.candidate(imperative(text)) for text in self.arms.say(arms)]
+        """What these arms say; None for what is no candidate, or failed twice."""
+        texts = [self.scored.candidate(imperative(text)) for text in self.arms.say(arms)]
+        return [None if text is None or self.failed[text] > 1 else text for text in texts]
 
     def _first_new(self, ranked: list[int]) -> list[int]:
         """Of arms in the order of their worth: one that says something new, and the known ones before it."""
