@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sandbox.budget import CURRENCIES, Budget, Cost
+from sandbox import tables
+from sandbox.budget import Budget, Cost
 from sandbox.codec import dump_answer, dump_candidate, dump_request, load_answer, load_candidate, load_request
 from sandbox.errors import StoreError
 from sandbox.protocol import Evaluate
@@ -19,34 +20,6 @@ from sandbox.scenario import Source
 from sandbox.spaces import Candidate
 from sandbox.tournament import Run, Step, versions
 from sandbox.trace import Fate, Record, Ticket
-
-SCHEMA = 1
-"""Raised whenever the tables change; a store of another schema is refused, never converted."""
-_APPLICATION = 0x15A9DB07  # marks the file as ours, in SQLite's own header field
-
-_SPENT = ", ".join(f"{currency} INTEGER NOT NULL" for currency in CURRENCIES)
-_TABLES = f"""
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
-    scenario TEXT NOT NULL, digest TEXT NOT NULL, problem TEXT NOT NULL, agent TEXT NOT NULL,
-    seed INTEGER NOT NULL,
-    budget TEXT NOT NULL, rivals TEXT NOT NULL, code TEXT NOT NULL, error TEXT, recommended TEXT, truth REAL,
-    optimum REAL NOT NULL, baseline REAL NOT NULL, caveat TEXT NOT NULL, {_SPENT},
-    source TEXT NOT NULL, spec TEXT NOT NULL, versions TEXT NOT NULL,
-    played_at TEXT NOT NULL, cpu_seconds REAL NOT NULL
-);
-CREATE TABLE records (
-    run INTEGER NOT NULL REFERENCES runs(id), number INTEGER NOT NULL, attempt INTEGER NOT NULL,
-    repeat INTEGER NOT NULL, fate TEXT NOT NULL, request TEXT NOT NULL, answer TEXT, truth REAL,
-    sent_at INTEGER NOT NULL, answered_at INTEGER NOT NULL, {_SPENT},
-    PRIMARY KEY (run, number, attempt)
-) WITHOUT ROWID;
-CREATE TABLE steps (
-    run INTEGER NOT NULL REFERENCES runs(id), number INTEGER NOT NULL, candidate TEXT NOT NULL,
-    truth REAL NOT NULL, at INTEGER NOT NULL, {_SPENT},
-    PRIMARY KEY (run, number)
-) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +74,15 @@ class Store:
         if create and schema == 0 and application == 0:
             self._make_tables()
             schema, application = self._header()
-        if application != _APPLICATION:
+        if application != tables.APPLICATION:
             raise StoreError(f"{self.path}: {_FOREIGN}")
-        if schema != SCHEMA:
+        if schema != tables.SCHEMA and schema not in tables.OLDER:
             raise StoreError(
-                f"{self.path}: written with schema {schema}, and this version reads schema {SCHEMA}; "
+                f"{self.path}: written with schema {schema}, and this version reads schema {tables.SCHEMA}; "
                 "use the version that wrote it, or choose another --out"
             )
+        if schema != tables.SCHEMA:
+            self._bring_up_to_date(create)
         if create:
             with suppress(sqlite3.OperationalError):  # faster, but others may be using the file just now
                 self._db.execute("PRAGMA journal_mode = WAL")
@@ -119,10 +94,16 @@ class Store:
                 return  # another process was faster
             if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise StoreError(f"{self.path}: {_FOREIGN}")
-            for statement in _TABLES.split(";"):
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
-            self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+            tables.make(self._db)
+
+    def _bring_up_to_date(self, create: bool) -> None:
+        """A store of an older schema: what is only read stays as it is."""
+        if not create:
+            tables.imagine(self._db, self._header()[0])
+            return
+        with self._writing():
+            if self._header()[0] in tables.OLDER:  # else another process was faster
+                tables.renew(self._db, self._header()[0])
 
     def _header(self) -> tuple[int, int]:
         schema: int = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -216,7 +197,8 @@ class Store:
             json.dumps([source.name, source.data, source.changes]), spec, json.dumps(versions()),
             datetime.now(UTC).isoformat(timespec="seconds"), cpu_seconds,
         )  # fmt: skip
-        cursor = self._db.execute(f"INSERT OR IGNORE INTO runs VALUES (NULL, {_marks(row)})", row)
+        columns = f"{tables.RUN}, {tables.PLAYED}"
+        cursor = self._db.execute(f"INSERT OR IGNORE INTO runs ({columns}) VALUES (NULL, {_marks(row)})", row)
         if cursor.rowcount == 0:
             return
         number = cursor.lastrowid
@@ -230,13 +212,14 @@ class Store:
             for ticket in (record.ticket,)
         ]  # fmt: skip
         if records:
-            self._db.executemany(f"INSERT INTO records VALUES ({_marks(records[0])})", records)
+            marks = _marks(records[0])
+            self._db.executemany(f"INSERT INTO records ({tables.RECORD}) VALUES ({marks})", records)
         steps = [
             (number, i, dump_candidate(step.candidate), step.truth, step.at, *step.spent)
             for i, step in enumerate(run.steps)
         ]
         if steps:
-            self._db.executemany(f"INSERT INTO steps VALUES ({_marks(steps[0])})", steps)
+            self._db.executemany(f"INSERT INTO steps ({tables.STEP}) VALUES ({_marks(steps[0])})", steps)
 
     def runs(self, keys: Iterable[str] | None = None, *, current: bool = False) -> list[Run]:
         """Stored runs without their records, in an order that does not depend on when they were played.
@@ -246,7 +229,7 @@ class Store:
             current: leave out what an agent made before its code or this package changed.
         """
         wanted = None if keys is None else list(keys)
-        query = f"SELECT {_RUN} FROM runs"
+        query = f"SELECT {tables.RUN} FROM runs"
         few = wanted is not None and len(wanted) <= 500
         if few:
             query += f" WHERE key IN ({_marks(wanted or ())})"
@@ -262,7 +245,7 @@ class Store:
 
     def _steps(self, runs: list[int] | None) -> dict[int, list[Step]]:
         """The recommendations of these runs, or of all."""
-        query = f"SELECT run, candidate, truth, at, {', '.join(CURRENCIES)} FROM steps"
+        query = f"SELECT run, candidate, truth, at, {tables.SPENT} FROM steps"
         if runs is not None:
             query += f" WHERE run IN ({', '.join(map(str, runs))})"
         found: dict[int, list[Step]] = {}
@@ -303,7 +286,7 @@ class Store:
     def _records(self, run: int) -> Iterator[Record]:
         query = (
             "SELECT number, attempt, repeat, fate, request, answer, truth, sent_at, answered_at, "
-            f"{', '.join(CURRENCIES)} FROM records WHERE run = ? ORDER BY number, attempt"
+            f"{tables.SPENT} FROM records WHERE run = ? ORDER BY number, attempt"
         )
         candidate: Candidate = ""  # of the evaluation whose rows follow
         for row in self._db.execute(query, (run,)):
@@ -352,10 +335,6 @@ class Store:
         return Provenance(origin, spec, json.loads(made_with), played_at, cpu_seconds)
 
 
-_RUN = (
-    "id, key, scenario, digest, problem, agent, seed, budget, rivals, code, error, recommended, truth, "
-    "optimum, baseline, caveat, " + ", ".join(CURRENCIES)
-)
 _ORDER = "scenario, problem, agent, seed, digest, budget, key"
 _FOREIGN = "not a store of this program; choose another --out"
 _PATIENCE = 60.0

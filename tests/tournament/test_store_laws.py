@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_codec_round_trips import answers, candidates, requests, texts
 
 import sandbox.store
-from sandbox.budget import FREE, Budget, Cost
+from sandbox.budget import CURRENCIES, FREE, Budget, Cost
 from sandbox.scenario import Source
 from sandbox.store import Store
 from sandbox.tournament import Run, Step
@@ -23,7 +23,7 @@ from sandbox.trace import Fate, Record, Ticket
 floats = st.floats(allow_nan=False).map(lambda x: x + 0.0)
 """SQLite keeps no sign of zero in its own columns; candidates and answers keep theirs."""
 amounts = st.integers(0, 2**63 - 1)
-costs = st.builds(Cost, *[amounts] * 8)
+costs = st.builds(Cost, *[amounts] * len(CURRENCIES))
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=10)
 NO_SHRINKING = [Phase.explicit, Phase.reuse, Phase.generate]
 SOURCE = Source("here", "there", (("a.b", "1"),))
@@ -49,7 +49,7 @@ def runs(draw: st.DrawFn) -> Run:
         problem=draw(names),
         agent=draw(names),
         seed=draw(st.integers(0, 10)),
-        budget=draw(st.builds(Budget, *[st.none() | st.integers(1, 2**62)] * 8)),
+        budget=draw(st.builds(Budget, *[st.none() | st.integers(1, 2**62)] * len(CURRENCIES))),
         rivals=draw(st.lists(names, max_size=3).map(tuple)),
         error=draw(names) if failed else None,
         recommended=None if failed else draw(candidates),

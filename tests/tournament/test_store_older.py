@@ -1,0 +1,48 @@
+"""A store that an earlier version wrote is read as it is, and continued."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from test_store_laws import SOURCE, one, plain
+
+from sandbox.budget import Budget, Cost
+from sandbox.store import Store
+from sandbox.tables import SCHEMA
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """As schema 1 was: without tokens of the white box."""
+    path = tmp_path / "older.db"
+    with Store(path) as store:
+        store.add([one("first", spent=Cost(evaluations=2))], ["a"], SOURCE, 1.0)
+    with sqlite3.connect(path) as db:
+        for table in ("runs", "records", "steps"):
+            db.execute(f"ALTER TABLE {table} DROP COLUMN whitebox_tokens")
+        db.execute("PRAGMA user_version = 1")
+        db.execute("PRAGMA journal_mode = DELETE")
+    db.close()
+    return path
+
+
+def test_it_is_read_without_being_changed(older: Path) -> None:
+    before = older.read_bytes()
+    with Store(older, create=False) as store:
+        assert plain(store.find("first")) == plain(one("first", spent=Cost(evaluations=2)))
+    assert older.read_bytes() == before
+
+
+def test_it_is_continued(older: Path) -> None:
+    new = one("second", spent=Cost(whitebox_tokens=7, usd=3), budget=Budget(whitebox_tokens=9))
+    for _ in range(2):
+        with Store(older) as store:
+            store.add([new], ["a"], SOURCE, 1.0)
+            assert plain(store.find("first")) == plain(one("first", spent=Cost(evaluations=2)))
+            assert plain(store.find("second")) == plain(new)
+            assert store.provenance("second").source == SOURCE
+    with sqlite3.connect(older) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
+    db.close()
