@@ -158,10 +158,8 @@ def fit_repaired(seen: Seen, jitters: tuple[float, ...] = (JITTER,)) -> Hyper:
         jitters: of which the likelihood chooses; more than one is a smoothing option.
     """
     points, scores = seen.points[seen.first], seen.scores
-    known = seen.rows.shape[1] > 1
-    noises = (
-        [noise_of(seen.rows)] if known else [np.full(len(scores), s * scores.var() + 1e-6) for s in SHARES]
-    )
+    known, spread = seen.rows.shape[1] > 1, float(scores.var())
+    noises = [noise_of(seen.rows)] if known else [np.full(len(scores), s * spread + 1e-6) for s in SHARES]
     best, chosen, noise = -np.inf, LENGTHSCALES[3], noises[0]
     for lengthscale in LENGTHSCALES:
         kernel = matern(points, points, lengthscale)

@@ -67,7 +67,7 @@ def matern(a: Array, b: Array, lengthscales: Array | float) -> Array:
 
 def _squares(a: Array, b: Array) -> Array:
     """Squared distances."""
-    squares = (a * a).sum(axis=1)[:, None] - 2.0 * (a @ b.T) + (b * b).sum(axis=1)
+    squares: Array = (a * a).sum(axis=1)[:, None] - 2.0 * (a @ b.T) + (b * b).sum(axis=1)
     np.maximum(squares, 0.0, out=squares)
     return squares
 
@@ -159,6 +159,11 @@ class CoupledGP:
         if self.hyper.residual:
             covariance += self.hyper.tau * matern(points, points, self.hyper.latent)
         return self.hyper.mean + latent @ self._weights, (covariance + covariance.T) / 2.0
+
+    def acquisition(self, points: Array, best: float, log: bool = True) -> Array:
+        """Expected improvement over `best` at `points`, shape (m, d), or its logarithm."""
+        mean, deviation = self.posterior(points)
+        return (log_expected_improvement if log else expected_improvement)(mean, deviation, best)
 
 
 def inverse_of(matrix: Array) -> Array:

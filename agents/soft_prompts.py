@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +98,46 @@ def tidy(text: str) -> str:
 def first_sentence(text: str) -> str:
     """The first sentence of a text."""
     return _SENTENCE.split(text.strip(), maxsplit=1)[0].strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A white box that turns points into instructions."""
+
+    white_box: Any
+    lift: SoftPrompts
+    context: str
+    """What it reads after the soft prompt."""
+    lead: str
+    """What is put before what it writes; "" where the whole answer is the instruction."""
+    max_tokens: int
+
+    def write(self, points: Array) -> list[str]:
+        """One instruction a point, "" where nothing came; points have shape (n, d).
+
+        Raises:
+            BudgetExhausted: if the white box may not work so much.
+        """
+        if not len(points):
+            return []
+        texts = self.white_box.decode(self.lift.lift(points), self.context, max_tokens=self.max_tokens)
+        if not self.lead:
+            return [text.strip() for text in texts]
+        cut = [tidy(text) for text in texts]
+        return [f"{self.lead} {text}" if text else "" for text in cut]
+
+
+def finishing(task: Task, lift: SoftPrompts, demos: int, max_tokens: int, rng: np.random.Generator) -> Writer:
+    """A writer that finishes "The instruction was to", as for INSTINCT."""
+    context = statement(exemplars(task, demos, rng))
+    return Writer(task.lends.white_box, lift, context, PREFIX, max_tokens)
+
+
+def answering(task: Task, lift: SoftPrompts, demos: int, max_tokens: int, rng: np.random.Generator) -> Writer:
+    """A writer that answers "The instruction was to?" in its chat template, as for InstructZero."""
+    white_box = task.lends.white_box
+    context = white_box.chat(question(exemplars(task, demos, rng)))
+    return Writer(white_box, lift, context, "", max_tokens)
 
 
 class Scored:
