@@ -21,9 +21,11 @@ from sandbox.registry import agent_class, agent_table, catalogues, make_agent, s
 from sandbox.spaces import Candidate
 from sandbox.store import Store
 from sandbox.trace import Record
+from sandbox.whitebox.loading import check_folder
 
 _EXTRAS = {
     "bo": ("torch", "botorch"),
+    "whitebox": ("torch", "transformers", "peft"),
     "bridge": ("optuna", "cmaes"),
     "live": ("openai",),
     "serve": ("httptools",),
@@ -198,11 +200,11 @@ def shown(candidate: Candidate | None, most: int) -> str:
     return one_line(f"({', '.join(f'{x:.4g}' for x in candidate or ())})", most)
 
 
-def replay_run(path: Path, name: str, data: str | None = None) -> int:
+def replay_run(path: Path, name: str, data: str | None = None, white_box: str | None = None) -> int:
     """Rerun an agent on its recorded answers; 0 if it does the same, 1 if not."""
     from sandbox.drivers import rerun
     from sandbox.engines.results import STOPPED
-    from sandbox.play import aside
+    from sandbox.play import aside, white_box_changes
     from sandbox.tournament import error_of, load, seat
 
     with Store(path, create=False) as store:
@@ -213,6 +215,8 @@ def replay_run(path: Path, name: str, data: str | None = None) -> int:
     source = origin.source
     if data is not None:
         source = replace(source, data=str(Path(data).absolute()))
+    if white_box is not None:
+        source = replace(source, changes=source.changes + white_box_changes(white_box, None))
     try:
         with aside():
             make_agent(origin.spec)
@@ -242,6 +246,26 @@ def replay_run(path: Path, name: str, data: str | None = None) -> int:
     return 0
 
 
+def _white_box() -> list[str]:
+    """What a white box would run on here, and whether one came along."""
+    lines = []
+    if importlib.util.find_spec("torch") is not None:
+        import torch
+
+        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no CUDA device"
+        lines.append(f"torch {torch.__version__}, {gpu}")
+    for catalogue in catalogues():
+        folder = catalogue.white_box()
+        if folder is None:
+            continue
+        try:
+            check_folder(folder)
+            lines.append(f"the bundled model is in {folder}")
+        except UsageError as exc:
+            lines.append(f"the bundled model is missing ({exc}); lend another one with --white-box DIR")
+    return lines
+
+
 def examine() -> int:
     """Print what is installed and what gets in the way; 1 if something does."""
     problems = 0
@@ -251,6 +275,8 @@ def examine() -> int:
             "ok" if not absent else f"missing {', '.join(absent)}: pip install 'instruct-sandbox[{extra}]'"
         )
         click.echo(f"  extra {extra:10} {state}")
+    for line in _white_box():
+        click.echo(f"  white box: {line}")
     owners = packages_distributions()
     for package in ("sandbox", "mocks", "agents", "scenarios"):
         others = sorted(set(owners.get(package, [])) - {"instruct-sandbox"})

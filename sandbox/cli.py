@@ -110,6 +110,11 @@ def _prepare_streams() -> None:
 @click.option("--record", type=click.Path(), help="Append every answer of the world to this file.")
 @click.option("--replay", type=click.Path(), help="Take every answer from such a file; ask nobody.")
 @click.option(
+    "--white-box", type=click.Path(), metavar="DIR",
+    help="Lend the agents this Hugging Face causal LM instead of the scenario's.",
+)  # fmt: skip
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the white box works.")
+@click.option(
     "--live", is_flag=True, help="Ask a real endpoint instead of the scenario's mock LLM, in real time."
 )
 @click.option("--base-url", envvar="OPENAI_BASE_URL", help="Live: where it is. [env: OPENAI_BASE_URL]")
@@ -157,6 +162,7 @@ def run(scenarios: tuple[str, ...], **options: Any) -> int:
       sandbox run quickstart
       sandbox run recorded --data DIR --agents random,gp-bo --budget evaluations=100
       sandbox run my-scenario.toml --agents my_module:MyAgent,random --seeds 50
+      sandbox run whitebox-quick --white-box DIR --device cuda
       sandbox run induction30-quick --live --model gpt-4o-mini --budget usd=0.05 --seeds 1
     """
     from sandbox.play import LIVE_OPTIONS, LiveOptions, run_tournament
@@ -208,8 +214,9 @@ def show(store: str, name: str | None, runs: bool, plot: str | None, as_json: bo
 @click.argument("store", type=click.Path())
 @click.argument("name", metavar="RUN")
 @click.option("--data", type=click.Path(), help="Where the scenario's data are now, if they have moved.")
+@click.option("--white-box", type=click.Path(), metavar="DIR", help="Where the white box is now, likewise.")
 @_reported
-def replay(store: str, name: str, data: str | None) -> int:
+def replay(store: str, name: str, data: str | None, white_box: str | None) -> int:
     """Give an agent the recorded answers again, and say whether it still asks the same.
 
     \b
@@ -218,7 +225,7 @@ def replay(store: str, name: str, data: str | None) -> int:
     """
     from sandbox.browse import replay_run
 
-    return replay_run(Path(store), name, data)
+    return replay_run(Path(store), name, data, white_box)
 
 
 @main.command()

@@ -37,6 +37,7 @@ from sandbox.runner import cores, missing, play_missing
 from sandbox.scenario import Source
 from sandbox.store import Store
 from sandbox.tournament import Match, Run, load, matches
+from sandbox.whitebox.lending import Lending
 from sandbox.worlds.openai_api import Endpoint
 
 
@@ -100,6 +101,8 @@ def run_tournament(
     fresh: bool,
     retry_failed: bool,
     run_limit: float,
+    white_box: str | None = None,
+    device: str | None = None,
     live: LiveOptions | None = None,
 ) -> int:
     """Play what is missing and report; the exit code.
@@ -123,7 +126,11 @@ def run_tournament(
         progress.status("preparing ...") if progress.is_terminal else nullcontext(),
     ):
         tape = _tape(record, replay)
-        wanted = _wanted(names, agents, seeds, limits, data, changes, None if live else tape)
+        sources = [
+            source_of(name, data, changes, None if live else tape, white_box_changes(white_box, device))
+            for name in names
+        ]
+        wanted = _wanted(sources, agents, seeds, limits)
         settings = None if live is None else live.settings(wanted, tape)
         if settings is not None:
             wanted = livematch.live_matches(wanted, settings)
@@ -140,7 +147,7 @@ def run_tournament(
             if todo:
                 with aside(), Board(progress, len(todo)) as board:
                     if settings is None:
-                        play_missing(store, wanted, engine, jobs or cores(), run_limit, board.add)
+                        play_missing(store, wanted, engine, jobs or _jobs(sources), run_limit, board.add)
                     else:
                         outcome = livematch.play_live(store, wanted, settings, board.add)
                 if settings is not None:
@@ -164,17 +171,10 @@ def run_tournament(
 
 
 def _wanted(
-    names: Sequence[str],
-    agents: str | None,
-    seeds: int | None,
-    budget: Budget | None,
-    data: str | None,
-    changes: Sequence[str],
-    tape: tuple[str, str] | None,
+    sources: Sequence[Source], agents: str | None, seeds: int | None, budget: Budget | None
 ) -> list[Match]:
     wanted = []
-    for name in names:
-        source = source_of(name, data, changes, tape)
+    for source in sources:
         scenario = load(source)
         specs = split_specs(agents) if agents is not None else list(scenario.agents)
         if not specs:
@@ -183,8 +183,34 @@ def _wanted(
     return wanted
 
 
+def _jobs(sources: Sequence[Source]) -> int:
+    """How many processes play if nobody says: one a core, but one where each would hold a large model."""
+    for source in sources:
+        scenario = load(source)
+        lent = scenario.build(scenario.problems[0]).lends.white_box
+        if isinstance(lent, Lending) and lent.heavy:
+            return 1
+    return cores()
+
+
+def white_box_changes(folder: str | None, device: str | None) -> tuple[tuple[str, str], ...]:
+    """What `--white-box` and `--device` change of a scenario; where it lends no white box, it does then."""
+    found = {"model": None if folder is None else str(Path(folder).absolute()), "device": device}
+    return tuple(
+        [
+            (f"white_box.{key}", json.dumps(value, ensure_ascii=False))
+            for key, value in found.items()
+            if value is not None
+        ]
+    )
+
+
 def source_of(
-    name: str, data: str | None, changes: Sequence[str], tape: tuple[str, str] | None = None
+    name: str,
+    data: str | None,
+    changes: Sequence[str],
+    tape: tuple[str, str] | None = None,
+    more: tuple[tuple[str, str], ...] = (),
 ) -> Source:
     """What the command line says of a scenario; paths become absolute, so that workers find them.
 
@@ -201,7 +227,7 @@ def source_of(
     return Source(
         str(Path(name).absolute()) if path else name,
         None if data is None else str(Path(data).absolute()),
-        tuple(pairs),
+        tuple(pairs) + more,
         tape,
     )
 

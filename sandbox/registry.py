@@ -46,6 +46,10 @@ class Catalogue(Protocol):
         """What the tokens of a model cost that this catalogue brings; None if it brings none of the name."""
         ...
 
+    def white_box(self) -> Path | None:
+        """The folder of the model that scenarios lend as "bundled"; None where the catalogue has none."""
+        ...
+
     def keys(self, *arguments: Any) -> None:
         """Make, list, limit or revoke keys of an endpoint."""
         ...

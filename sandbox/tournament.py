@@ -16,12 +16,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from sandbox.budget import CURRENCIES, Budget, Cost, Ledger
+from sandbox.budget import CURRENCIES, Budget, Cost, Ledger, Meter
 from sandbox.codec import one_line
 from sandbox.drivers import virtual
 from sandbox.errors import ScenarioError, UsageError
 from sandbox.manners import message
-from sandbox.protocol import Agent, Plan, Task, unmet
+from sandbox.protocol import Agent, Needs, Plan, Task, unmet
 from sandbox.registry import agent_digest, canonical, load_scenario, make_agent
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import Session
@@ -29,6 +29,7 @@ from sandbox.spaces import Candidate
 from sandbox.statistics import normalised_regret
 from sandbox.streams import stream
 from sandbox.trace import Record
+from sandbox.whitebox.lending import Lending
 from sandbox.worlds.recording import tape_or_replay
 
 
@@ -110,6 +111,8 @@ def versions() -> dict[str, str]:
         "scipy",
         "simpy",
         "torch",
+        "transformers",
+        "peft",
         "botorch",
         "optuna",
         "cmaes",
@@ -129,7 +132,8 @@ def matches(
 
     Raises:
         ScenarioError: if an agent cannot play a problem, or no limit of the budget stops it.
-        UsageError: if an agent does not exist, or two of them have one name.
+        UsageError: if an agent does not exist, or two of them have one name, or one needs a white box that
+            cannot be lent.
     """
     specs = [canonical(spec) for spec in agents]
     made = {spec: make_agent(spec) for spec in specs}
@@ -183,7 +187,11 @@ def _admit(scenario: Scenario, name: str, agents: Sequence[Agent], budget: Budge
     for agent in agents:
         reason = unmet(agent, task)
         if reason:
-            raise ScenarioError(f"{scenario.name}/{name}: {reason}; leave it out with --agents")
+            lend = "" if task.lends.white_box else " (--white-box DIR lends one)"
+            hint = lend if Needs.WHITE_BOX in agent.needs else ""
+            raise ScenarioError(f"{scenario.name}/{name}: {reason}{hint}; leave it out with --agents")
+        if Needs.WHITE_BOX in agent.needs and isinstance(task.lends.white_box, Lending):
+            task.lends.white_box.check()
     if problem.endless(budget):
         limited = ", ".join(budget.limits())
         raise ScenarioError(
@@ -230,9 +238,13 @@ def play(match: Match) -> list[Run]:
 
 def seat(spec: str, name: str, problem: Problem, scenario: str, seed: int, budget: Budget) -> Session:
     """An agent in front of a problem, with its own luck, the world's luck, and a fresh ledger."""
-    task = problem.task(budget)
+    task, ledger = problem.task(budget), Ledger(budget)
+    meter = None
+    if isinstance(task.lends.white_box, Lending):
+        meter = Meter(ledger)
+        task = replace(task, lends=task.lends._replace(white_box=task.lends.white_box.lend(meter)))
     rng = stream(seed, "agent", name, scenario, problem.name)
-    return Session(name, _plan_of(spec, task, rng), task, problem.world(seed), Ledger(budget))
+    return Session(name, _plan_of(spec, task, rng), task, problem.world(seed), ledger, meter)
 
 
 def _plan_of(spec: str, task: Task, rng: np.random.Generator) -> Plan[Candidate]:

@@ -47,6 +47,12 @@ class Catalogue:
         prices = load(model).prices
         return Price.of(prices.prompt, prices.completion, f"the persona {model}", model)
 
+    def white_box(self) -> Path:
+        """See `scenarios.build.BUNDLED`."""
+        from scenarios.build import BUNDLED
+
+        return BUNDLED
+
     def keys(self, *arguments: Any) -> None:
         """See `scenarios.serving.change_keys`."""
         from scenarios.serving import change_keys

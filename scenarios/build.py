@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal
 from functools import lru_cache, partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+import mocks
 from mocks.landscape import ORACLES
 from mocks.noise import NOISES, Noise
 from mocks.oracle import Oracle
@@ -25,6 +26,9 @@ from sandbox.errors import DataError, ScenarioError, UsageError, nearest
 from sandbox.limits import Limits
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import World
+from sandbox.whitebox.lending import Lending, digest_of_folder
+from sandbox.whitebox.lent import Speed
+from sandbox.whitebox.loading import check_folder
 from scenarios import chat
 from scenarios.schema import (
     ChatProblems,
@@ -33,9 +37,12 @@ from scenarios.schema import (
     ScenarioFile,
     ServiceTable,
     SurrogateProblems,
+    WhiteBoxTable,
 )
 
 T = TypeVar("T")
+BUNDLED = Path(mocks.__file__).with_name("tiny_lm")
+"""The folder of the bundled white box."""
 _SERVICE_PARTS: dict[str, type[Any]] = {
     "latency": Latency,
     "limits": Limits,
@@ -65,6 +72,7 @@ def load(source: Source, folder: Path) -> Scenario:
             if table.name in tables:
                 raise DataError(f"{source.data}: two files named {table.name}.json; give one another name")
             tables[table.name] = table
+    white_box = _lending(file.white_box, path.parent, file_name)
     builders: dict[str, Callable[[], Problem]] = {}
     for number, entry in enumerate(file.problem, 1):
         where = f"{file_name}: problem {number}"
@@ -85,10 +93,12 @@ def load(source: Source, folder: Path) -> Scenario:
             if problem in builders:
                 raise ScenarioError(f"{where}: a second problem named {problem!r}; give it another name")
             builders[problem] = builder
-    settings = file.model_dump(exclude={"description", "agents", "seeds", "budget", "data"})
+    settings = file.model_dump(exclude={"description", "agents", "seeds", "budget", "data", "white_box"})
     facts: list[Any] = [settings, {table: tables[table].digest for table in sorted(tables)}]
     if source.data is not None and not file.measured:
         facts.append(_digest_of(Path(source.data)))
+    if file.white_box is not None and white_box is not None:  # where it lies changes nothing
+        facts.append([file.white_box.model_dump(exclude={"model"}), white_box.digest])
     try:
         budget = Budget.of(file.budget)
     except UsageError as exc:
@@ -100,10 +110,35 @@ def load(source: Source, folder: Path) -> Scenario:
         seeds=file.seeds,
         budget=budget,
         problems=tuple(builders),
-        build=lru_cache(maxsize=None)(lambda problem: builders[problem]()),
+        build=lru_cache(maxsize=None)(lambda problem: _lent(builders[problem](), white_box)),
         digest=hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16],
         shared=file.shared,
     )
+
+
+def _lending(table: WhiteBoxTable | None, folder: Path, where: str) -> Lending | None:
+    """The white box of a scenario whose file lies in `folder`.
+
+    Raises:
+        ScenarioError: if the bundled model is not installed.
+        UsageError: if the folder that is named holds no causal LM.
+    """
+    if table is None:
+        return None
+    path = BUNDLED if table.model == "bundled" else folder / table.model
+    if table.model == "bundled" and not path.is_dir():
+        raise ScenarioError(
+            f"{where}: white_box: this installation lacks the bundled model; name one with --white-box DIR"
+        )
+    check_folder(path)
+    speed = Speed(table.per_call, table.per_prompt_token, table.per_written_token)
+    return Lending(str(path.absolute()), digest_of_folder(path), table.device, table.dtype, speed)
+
+
+def _lent(problem: Problem, white_box: Lending | None) -> Problem:
+    if white_box is None:
+        return problem
+    return replace(problem, lends=problem.lends._replace(white_box=white_box))
 
 
 def tables_of_chat(source: Source, folder: Path) -> list[tuple[chat.Entry, Service]]:

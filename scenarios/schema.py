@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sandbox.errors import nearest
+from sandbox.whitebox.lent import Speed
+
+_SPEED = Speed()
 
 
 class Strict(BaseModel):
@@ -90,6 +93,27 @@ class ChatProblems(Common):
     """Whether the black box also writes for the agents."""
 
 
+class WhiteBoxTable(Strict):
+    """A local model that the scenario lends to its agents; see `sandbox.whitebox`.
+
+    The seconds are what its work is said to take, on any machine: simulated or live, they pass on the
+    agent's clock. The defaults are those of the bundled model on one core.
+    """
+
+    model: str = "bundled"
+    """The folder of a Hugging Face causal LM, from the scenario file's own folder; or "bundled"."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto is cuda where there is one. The result of a run may differ between devices by rounding."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """auto is float32 on a CPU and bfloat16 on a GPU."""
+    per_call: Annotated[float, Field(ge=0, lt=1e6)] = _SPEED.per_call
+    """Seconds of each call, whatever it does."""
+    per_prompt_token: Annotated[float, Field(ge=0, lt=1e6)] = _SPEED.per_prompt_token
+    """Seconds of each token that is read."""
+    per_written_token: Annotated[float, Field(ge=0, lt=1e6)] = _SPEED.per_written_token
+    """Seconds of each token that is written."""
+
+
 class DataTable(Strict):
     """What `--data` must point to."""
 
@@ -113,6 +137,7 @@ class ScenarioFile(Strict):
     service: ServiceTable = ServiceTable()
     tokens: dict[str, Any] = {}
     data: DataTable | None = None
+    white_box: WhiteBoxTable | None = None
     problem: Annotated[
         list[Annotated[Problems, Field(discriminator="kind")]],
         Field(min_length=1),
