@@ -11,5 +11,6 @@ TABLE: dict[str, str] = {
     "tpe": "agents.tpe:TPE",
     "cma-es": "agents.cma_es:CMAES",
     "zopo": "agents.zopo:ZOPO",
+    "aio": "agents.aio:AIO",
 }
 """Name -> "module:class"; nothing is imported before it is used."""

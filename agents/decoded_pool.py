@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.soft_prompts import PREFIX, sobol, soft_prompts, tidy
+from agents.soft_prompts import Writer, sobol
 from sandbox.errors import BudgetExhausted
 
 Array = NDArray[np.float64]
@@ -19,27 +18,21 @@ _BATCH = 64
 class DecodedPool:
     """Texts, and the hidden state at the last prompt token of the soft prompt that each came from first."""
 
-    __slots__ = ("_box", "_context", "_dry", "_lift", "_low", "_rng", "points", "texts")
+    __slots__ = ("_dry", "_low", "_rng", "_writer", "points", "texts")
 
-    def __init__(
-        self, white_box: Any, context: str, dimensions: int, tokens: int, low: float, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, writer: Writer, low: float, rng: np.random.Generator) -> None:
         """An empty pool.
 
         Args:
-            white_box: writes and embeds.
-            context: what it reads after the soft prompt, up to the instruction's beginning.
-            dimensions: d of the points in [low, 1]^d.
-            tokens: m, token embeddings in a soft prompt.
-            low: the points' smallest coordinate.
-            rng: draws the map from points to soft prompts, and the points.
+            writer: turns points into texts.
+            low: the smallest coordinate of the points in [low, 1]^d.
+            rng: draws the points.
         """
-        self._box, self._context, self._low, self._rng = white_box, context, low, rng
-        self._lift = soft_prompts(dimensions, tokens, white_box.width, rng)
+        self._writer, self._low, self._rng = writer, low, rng
         self._dry = False
         self.texts: dict[str, int] = {}
         """Each text's row of `points`."""
-        self.points: Array = np.zeros((0, white_box.hidden_width))
+        self.points: Array = np.zeros((0, writer.white_box.hidden_width))
         """Embeddings, shape (texts, hidden width)."""
 
     def grow(self, prompts: int, most: int, candidate: Callable[[str], str | None]) -> int:
@@ -54,20 +47,21 @@ class DecodedPool:
             candidate: the text as the space takes it, None for one that it does not.
         """
         before = len(self.texts)
-        points = sobol(prompts, self._lift.dimensions, self._rng, self._low)
+        writer = self._writer
+        points = sobol(prompts, writer.lift.dimensions, self._rng, self._low)
         for first in range(0, 0 if self._dry else prompts, _BATCH):
-            soft = self._lift.lift(points[first : first + _BATCH])
+            part = points[first : first + _BATCH]
             try:
-                written = self._box.decode(soft, self._context)
                 new: dict[str, int] = {}
-                for i, text in enumerate(written):
-                    found = candidate(f"{PREFIX} {tidy(text)}") if tidy(text) else None
+                for i, text in enumerate(writer.write(part)):
+                    found = candidate(text)
                     if found is not None and found not in self.texts:
                         new.setdefault(found, i)
                 kept = list(new)[: most - (len(self.texts) - before)]
                 if not kept:
                     continue
-                states = self._box.hidden(self._context, soft=soft[[new[text] for text in kept]])
+                soft = writer.lift.lift(part[[new[text] for text in kept]])
+                states = writer.white_box.hidden(writer.context, soft=soft)
             except BudgetExhausted:
                 self._dry = True
                 break

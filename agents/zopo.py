@@ -14,7 +14,7 @@ from agents.adam import Adam
 from agents.common import blind_guess, check_real, check_whole, horizon
 from agents.decoded_pool import DecodedPool
 from agents.ntk_gp import NtkGP, Slope, untrained
-from agents.soft_prompts import Scored, exemplars, statement
+from agents.soft_prompts import Scored, finishing, soft_prompts
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Needs, Plan, Recommend, Task
 
@@ -164,8 +164,8 @@ class _Search:
         self.best = str(blind_guess(task, rng))
         self.scored = Scored(task)
         box = task.lends.white_box
-        context = statement(exemplars(task, self.set.demos, rng))
-        self.pool = DecodedPool(box, context, self.set.dimensions, self.set.tokens, self.set.lowest, rng)
+        lift = soft_prompts(self.set.dimensions, self.set.tokens, box.width, rng)
+        self.pool = DecodedPool(finishing(task, lift, self.set.demos, 64, rng), self.set.lowest, rng)
         self.net = untrained(box.hidden_width, rng, agent.hidden, agent.depth)
         self.rows: list[int] = []
         """Of the pool, in the order of their evaluation; the last one is where the next ask starts."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from toy_white_box import SPACE, Letters, Toy, asked, opened, run
 
 from agents.decoded_pool import DecodedPool
-from agents.soft_prompts import PREFIX
+from agents.soft_prompts import PREFIX, Writer, soft_prompts
 from agents.zopo import ZOPO, _Search
 from mocks.noise import Binomial
 from mocks.service import Faults, Retry, Service
@@ -145,8 +145,9 @@ def test_a_step_goes_up_the_mean_of_the_process() -> None:
 
 
 def test_the_pool_keeps_texts_that_differ_each_with_its_own_embedding() -> None:
-    box = Toy()
-    pool = DecodedPool(box, "", 10, 5, -1.0, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    writer = Writer(Toy(), soft_prompts(10, 5, 3, rng), "", PREFIX, 64)
+    pool = DecodedPool(writer, -1.0, rng)
     joined = pool.grow(200, 20, lambda text: None if text.endswith("d") else text)
     assert joined == len(pool.texts) == len(pool.points) == 20
     assert list(pool.texts.values()) == list(range(20))

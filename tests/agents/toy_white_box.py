@@ -69,7 +69,7 @@ class Toy:
             middle = middle + temperature * np.array(draws)
         self.decoded.append(middle)
         if self.levels > len(LEVELS):
-            return [" write " + "-".join(float(x).hex() for x in row) for row in middle]
+            return [" write " + "/".join(repr(float(x)) for x in row) for row in middle]
         cut = np.clip((np.tanh(middle) + 1) / 2 * self.levels, 0, self.levels - 1).astype(int)
         return [" write " + "-".join(LEVELS[i] for i in row) for row in cut]
 
