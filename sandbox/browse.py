@@ -20,7 +20,7 @@ from sandbox.protocol import Evaluate, Needs, Observation, RowCall
 from sandbox.registry import agent_class, agent_table, catalogues, make_agent, scenario_names
 from sandbox.spaces import Candidate
 from sandbox.store import Store
-from sandbox.trace import Record
+from sandbox.trace import Fate, Record
 from sandbox.whitebox.loading import check_folder
 
 _EXTRAS = {
@@ -180,6 +180,8 @@ def _timeline(record: Record) -> list[str | Text]:
         case RowCall(_, row):
             said = answer.choices[0].text if isinstance(answer, ChatAnswer) else ""
             asked = one_line(f"   row {row}: {said}", 90)
+        case _ if record.fate is Fate.COMPUTED:
+            asked = f"the white box: {record.charge.whitebox_tokens:,} tokens"
         case _:
             asked = one_line(repr(request), 90)
     return [

@@ -222,5 +222,5 @@ def unmet(agent: Agent, task: Task) -> str | None:
     if Needs.COMPLETIONS in agent.needs and not task.lends.completions:
         return f"{agent.name} needs a black box that writes completions, and this one only scores"
     if Needs.WHITE_BOX in agent.needs and task.lends.white_box is None:
-        return f"{agent.name} needs a white-box model, and none is lent here"
+        return f"{agent.name} needs a white-box model, and none is lent here (--white-box DIR lends one)"
     return None

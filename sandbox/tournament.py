@@ -187,9 +187,7 @@ def _admit(scenario: Scenario, name: str, agents: Sequence[Agent], budget: Budge
     for agent in agents:
         reason = unmet(agent, task)
         if reason:
-            lend = "" if task.lends.white_box else " (--white-box DIR lends one)"
-            hint = lend if Needs.WHITE_BOX in agent.needs else ""
-            raise ScenarioError(f"{scenario.name}/{name}: {reason}{hint}; leave it out with --agents")
+            raise ScenarioError(f"{scenario.name}/{name}: {reason}; leave it out with --agents")
         if Needs.WHITE_BOX in agent.needs and isinstance(task.lends.white_box, Lending):
             task.lends.white_box.check()
     if problem.endless(budget):

@@ -102,6 +102,10 @@ class WhiteBox:
         """`text` as a user's turn, with the assistant's turn opened; unchanged without a chat template."""
         return self._model.chat(text)
 
+    def count(self, text: str) -> int:
+        """How many tokens a text is, to be compared with `positions`; costs nothing."""
+        return self._model.count(text)
+
     def embeddings_rms(self) -> float:
         """Root mean square entry of the token embeddings: the size that soft prompts should have."""
         return self._model.embeddings_rms()

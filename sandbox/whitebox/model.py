@@ -77,6 +77,10 @@ class LocalModel:
     def _ids(self, text: str, special: bool = True) -> tuple[int, ...]:
         return tuple(self.tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"])
 
+    def count(self, text: str) -> int:
+        """How many tokens a text is, with those that the tokenizer puts around it."""
+        return len(self._ids(text))
+
     def prompts(self, texts: str | Sequence[str] | None, soft: Floats | None) -> Prompts:
         """Texts behind their soft prompts.
 
