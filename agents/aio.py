@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 _LARGEST_SEED = 2**31
 _IDLE = 12
 """Rounds in a row without a new text before the run ends."""
+_TOLD = "Instructions for these examples, and how many answers of a hundred they made right:"
+_WRITTEN = 64
+"""Tokens of an instruction, at most."""
 _RANGE = 16.0
 """The radius stays within so many times its start, and the same part of it."""
 
@@ -307,13 +310,18 @@ class Ascent:
         if self.set.redraw:
             self.demos = exemplars(self.task, self.set.demos, self.rng)
         known = sorted(self.scored.known.items(), key=lambda item: -item[1].score)
-        if not self.set.feedback or len(known) < 5:
-            return statement(self.demos)
-        lines = [
-            f"{round(100 * self.unit(seen.score))}: {text[:200]}" for text, seen in known[:3] + known[-2:]
-        ]
-        told = "Instructions for these examples, and how many answers of a hundred they made right:"
-        return f"\n{shown(self.demos)}\n\n{told}\n" + "\n".join(lines) + f"\n\nA better one: {PREFIX}"
+        told = known[:3] + known[-2:] if self.set.feedback and len(known) >= 5 else []
+        lines = [f"{round(100 * self.unit(seen.score))}: {text[:200]}" for text, seen in told]
+        for kept in range(len(lines), 0, -1):
+            text = (
+                f"\n{shown(self.demos)}\n\n{_TOLD}\n"
+                + "\n".join(lines[:kept])
+                + f"\n\nA better one: {PREFIX}"
+            )
+            room = self.box.positions  # a model with few positions is told less
+            if room is None or self.box.count(text) + self.agent.tokens + _WRITTEN <= room:
+                return text
+        return statement(self.demos)
 
     def candidates(self, texts: list[str]) -> list[str | None]:
         """What the engineer wrote as candidates; None for nothing."""

@@ -263,6 +263,10 @@ def test_feedback_shows_the_best_and_the_worst() -> None:
     assert {Letters().truth(t) for t in shown} >= {Letters().truth(ranked[-1]), Letters().truth(ranked[0])}
     assert first.split("Instructions")[0] != last.split("Instructions")[0]  # other examples
     assert "Instructions" not in ascent(AIO(), box).context()
+    box.positions = len(last) + 64 + 5 - 1
+    assert sum(f": {text}\n" in mine.context() for text in mine.scored.known) == 4
+    box.positions = 1
+    assert "Instructions" not in mine.context()
 
 
 def test_the_texts_of_a_pair_share_their_luck() -> None:

@@ -36,11 +36,15 @@ class Toy:
     """Texts it may still decode or embed before the budget is said to be spent."""
     width: int = 3
     hidden_width: int = 12
+    positions: int | None = None
     shift: np.ndarray | None = None
     decoded: list[np.ndarray] = field(default_factory=list)
     contexts: list[str] = field(default_factory=list)
     opened: int = 0
     closed: int = 0
+
+    def count(self, text: str) -> int:
+        return len(text)
 
     def spend(self, count: int) -> None:
         if count > self.allowance:
