@@ -81,6 +81,11 @@ class SoftArms:
             self._said.update(zip(chunk, texts, strict=True))
         return [self._said[arm] for arm in arms]
 
+    @property
+    def said(self) -> int:
+        """How many arms were decoded in this round."""
+        return len(self._said)
+
     def next_round(self) -> None:
         """From now on `say` samples anew."""
         self.round += 1
