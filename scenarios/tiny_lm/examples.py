@@ -1,0 +1,183 @@
+"""The examples that the tiny language model learns from: soft prompt, context, instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocks.llm.guideline import propose_rules
+from mocks.llm.model import MockModel
+from sandbox.streams import stream
+from scenarios import tasks
+from scenarios.tasks import classification
+from scenarios.tiny_lm import steering
+from scenarios.tiny_lm.instructions import MODEL, Pool, pool
+
+Floats = NDArray[np.float32]
+
+PREFIX = "The instruction was to"
+USER, ASSISTANT, PAD, END = "<|user|>", "<|assistant|>", "<|pad|>", "<|end|>"
+WHOLE = ("\n\nInput:", "\nInput:", "\nOutput:", f"\n\n{PREFIX}", "Input:")
+"""Texts that are one token each, because every context is full of them."""
+LABELLING = "labelling"
+"""Stands for all classification tasks where the quality of a text is read from a code."""
+_SHARES = {"labelling": 0.08, "alone": 0.04, "no soft prompt": 0.1, "question": 0.3, "long": 0.12}
+_MOST_TOKENS = (72, 220)
+"""Of the contexts of most examples, and of the long ones; pairs are left out until a context fits."""
+_LONGEST_TARGET = 120
+
+
+class Encoder(Protocol):
+    """What is used of a tokenizer."""
+
+    def __call__(self, text: list[str], /) -> list[list[int]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One sequence: soft tokens come before `context`; only `target` is learnt."""
+
+    soft: Floats | None
+    """Shape (tokens, width), or None for no soft prompt."""
+    context: tuple[int, ...]
+    target: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A classification task: its examples and what it may be called to do."""
+
+    pairs: tuple[tuple[str, str], ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """All texts that the model learns from."""
+
+    pools: tuple[Pool, ...]
+    pairs: tuple[tuple[tuple[str, str], ...], ...]
+    """Of each pool's task: worked examples."""
+    labelled: tuple[Labelled, ...]
+
+    def corpus(self) -> Iterator[str]:
+        """Everything once, for the tokenizer."""
+        for pool_, pairs in zip(self.pools, self.pairs, strict=True):
+            for text in pool_.texts:
+                yield f" {text}"
+            for x, y in pairs[:1500]:
+                yield f" {x}\n {y}"
+        for task in self.labelled:
+            yield f" {propose_rules(task.pairs, task.labels, 1.0)}"
+            for x, y in task.pairs[:8]:
+                yield f" {x}\n {y}"
+
+
+def gather(pool_size: int, pairs: int, labelled: int) -> Texts:
+    """Write all texts.
+
+    Args:
+        pool_size: instructions a task.
+        pairs: worked examples a task.
+        labelled: classification tasks.
+    """
+    model = MockModel(MODEL, {})
+    pools, examples = [], []
+    for name in tasks.INDUCTION30:
+        data = tasks.make(name, seed=0, **tasks.fitting(name, train=50, dev=20, test=100))
+        pools.append(pool(name, data, model, pool_size))
+        most = tasks.available(name, pairs + 2)
+        drawn = tasks.make(name, seed=1, **tasks.fitting(name, train=most - 2, dev=1, test=1))
+        seen = {(row.input, row.answers[0]): None for row in (*data.train, *drawn.train)}
+        examples.append(tuple(seen))
+    found = []
+    number = 100_000  # far from the numbers that scenarios use
+    while len(found) < labelled:
+        number += 1
+        task = classification.make(number, train=12, dev=1, test=1)
+        if len(task.labels) <= 4:
+            rows = tuple([(row.input, row.answers[0]) for row in task.train])
+            found.append(Labelled(rows, tuple(task.labels)))
+    return Texts(tuple(pools), tuple(examples), tuple(found))
+
+
+class Maker:
+    """Draws examples; example number i depends on the seed and i alone."""
+
+    def __init__(self, texts: Texts, encode: Encoder, width: int, seed: int) -> None:
+        self._texts, self._encode, self._width, self._seed = texts, encode, width, seed
+        self._reader = steering.readout(width)
+        self._targets = [encode([f" {text}" for text in pool_.texts]) for pool_ in texts.pools]
+        self._inputs = [self._encoded(pairs) for pairs in texts.pairs]
+        self._labelled = [self._encoded(task.pairs) for task in texts.labelled]
+        self._mark = {text: encode([text])[0] for text in (*WHOLE, USER, ASSISTANT, END, "\n", "?", PREFIX)}
+
+    def _encoded(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
+        left = self._encode([f" {x}" for x, _ in pairs])
+        right = self._encode([f" {y}" for _, y in pairs])
+        return list(zip(left, right, strict=True))
+
+    def batch(self, number: int, size: int) -> list[Example]:
+        """`size` examples."""
+        rng = stream(self._seed, "tiny-lm", "batch", number)
+        return [self._example(rng) for _ in range(size)]
+
+    def _example(self, rng: np.random.Generator) -> Example:
+        soft = None if rng.random() < _SHARES["no soft prompt"] else self._soft(rng)
+        code = (
+            rng.normal(size=(1, steering.CODE)) if soft is None else steering.codes(soft[None], self._reader)
+        )
+        alone = rng.random() < _SHARES["alone"]
+        if rng.random() < _SHARES["labelling"]:
+            pairs, target = self._guideline(rng, code)
+        else:
+            which = int(rng.integers(len(self._targets)))
+            (chosen,) = steering.choose(self._texts.pools[which], code, rng).tolist()
+            target = self._targets[which][chosen]
+            pairs = self._some(self._inputs[which], int(rng.integers(2, 8)), rng)
+        end = self._mark[END]
+        if alone:
+            return Example(soft, tuple(self._mark[PREFIX]), tuple(target + end))
+        most = _MOST_TOKENS[int(rng.random() < _SHARES["long"])]
+        asked = rng.random() < _SHARES["question"]
+        context = self._context(pairs, asked)
+        while len(context) > most and len(pairs) > 1:
+            pairs = pairs[:-1]
+            context = self._context(pairs, asked)
+        return Example(soft, tuple(context[-_MOST_TOKENS[1] :]), tuple((target + end)[:_LONGEST_TARGET]))
+
+    def _soft(self, rng: np.random.Generator) -> Floats:
+        tokens = int(rng.choice((3, 4, 5, 5, 5, 5, 6, 8, 10)))
+        scale = float(np.exp(rng.normal(0.0, 0.5)))
+        return scale * rng.standard_normal((tokens, self._width), dtype=np.float32)
+
+    @staticmethod
+    def _some(
+        pairs: Sequence[tuple[list[int], list[int]]], count: int, rng: np.random.Generator
+    ) -> list[tuple[list[int], list[int]]]:
+        return [pairs[i] for i in rng.integers(len(pairs), size=count).tolist()]
+
+    def _guideline(
+        self, rng: np.random.Generator, code: steering.Array
+    ) -> tuple[list[tuple[list[int], list[int]]], list[int]]:
+        which = int(rng.integers(len(self._labelled)))
+        task = self._texts.labelled[which]
+        order = rng.permutation(len(task.pairs))[: int(rng.integers(4, 9))].tolist()
+        skill = float(steering.wanted(LABELLING, code)[0])
+        shown = [task.pairs[i] for i in order]
+        text = propose_rules(shown, task.labels, 0.15 + 0.85 * skill)
+        lowered = text[:1].lower() + text[1:]
+        return [self._labelled[which][i] for i in order], self._encode([f" {lowered}"])[0]
+
+    def _context(self, pairs: Sequence[tuple[list[int], list[int]]], question: bool) -> list[int]:
+        mark = self._mark
+        ids = list(mark[USER]) if question else []
+        for place, (x, y) in enumerate(pairs):
+            ids += mark["\n\nInput:"] if place else mark["\nInput:"]
+            ids += [*x, *mark["\nOutput:"], *y]
+        ids += mark[f"\n\n{PREFIX}"]
+        return ids + mark["?"] + mark[ASSISTANT] if question else ids
