@@ -94,15 +94,20 @@ def gather(pool_size: int, pairs: int, labelled: int) -> Texts:
         drawn = tasks.make(name, seed=1, **tasks.fitting(name, train=most - 2, dev=1, test=1))
         seen = {(row.input, row.answers[0]): None for row in (*data.train, *drawn.train)}
         examples.append(tuple(seen))
-    found = []
+    return Texts(tuple(pools), tuple(examples), gather_labelled(labelled))
+
+
+def gather_labelled(count: int) -> tuple[Labelled, ...]:
+    """Classification tasks of at most four labels."""
+    found: list[Labelled] = []
     number = 100_000  # far from the numbers that scenarios use
-    while len(found) < labelled:
+    while len(found) < count:
         number += 1
         task = classification.make(number, train=12, dev=1, test=1)
         if len(task.labels) <= 4:
             rows = tuple([(row.input, row.answers[0]) for row in task.train])
             found.append(Labelled(rows, tuple(task.labels)))
-    return Texts(tuple(pools), tuple(examples), tuple(found))
+    return tuple(found)
 
 
 class Maker:

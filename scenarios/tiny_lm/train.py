@@ -23,7 +23,7 @@ from rich.console import Console
 from scenarios.tiny_lm.examples import ASSISTANT, END, PAD, USER, WHOLE, Example, Maker, Texts, gather
 
 _HOME = Path(__file__).parents[2] / "mocks" / "tiny_lm"
-_SHAPE = {
+_SHAPE: dict[str, Any] = {
     "hidden_size": 128,
     "intermediate_size": 352,
     "num_hidden_layers": 4,
@@ -82,9 +82,8 @@ def tokenizer(texts: Texts) -> Any:
     )
     made.train_from_iterator(texts.corpus(), trainer)
     made.add_tokens([AddedToken(text, normalized=False, special=False) for text in WHOLE])
-    wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=made, pad_token=PAD, eos_token=END, padding_side="left"
-    )
+    wrap: Any = PreTrainedTokenizerFast
+    wrapped = wrap(tokenizer_object=made, pad_token=PAD, eos_token=END, padding_side="left")
     wrapped.chat_template = _CHAT
     wrapped.clean_up_tokenization_spaces = False
     return wrapped
