@@ -10,6 +10,10 @@ TABLE: dict[str, str] = {
     "evolution": "agents.evolution:Evolution",
     "tpe": "agents.tpe:TPE",
     "cma-es": "agents.cma_es:CMAES",
+    "random-soft-prompt": "agents.random_soft_prompt:RandomSoftPrompt",
+    "instructzero": "agents.instructzero:InstructZero",
+    "instinct": "agents.instinct:Instinct",
+    "dual": "agents.dual:Dual",
     "zopo": "agents.zopo:ZOPO",
     "aio": "agents.aio:AIO",
 }

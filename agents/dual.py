@@ -53,12 +53,13 @@ class _Settings(NamedTuple):
     arms: int
     n_cand: int
     steps: int
+    rate: float
     restart: bool
 
 
 _PRESETS = {
-    "default": _Settings(16, 0, 512, 32, 150, False),
-    "paper": _Settings(40, 165, 10_000, 1000, 1000, True),
+    "default": _Settings(16, 0, 512, 32, 40, 3e-3, False),
+    "paper": _Settings(40, 165, 10_000, 1000, 1000, 1e-3, True),
 }
 
 
@@ -99,7 +100,9 @@ class Dual:
     n_cand: int | None = None
     """Soft prompts decoded an iteration: 32, paper 1,000."""
     steps: int | None = None
-    """Of Adam an iteration: 150, paper 1,000."""
+    """Of Adam an iteration: 40, paper 1,000."""
+    rate: float | None = None
+    """Their size: 0.003, paper 0.001."""
     restart: bool | None = None
     """Whether every training starts at the first initialisation: no, paper yes."""
     output_source: str = "whitebox_instruction"
@@ -111,8 +114,6 @@ class Dual:
     """Of the hidden states: None is the middle one, -1 the last."""
     depth: int = 3
     """Hidden layers of the network."""
-    rate: float = 1e-3
-    """Step size of Adam."""
     sim_weight: str = "uniform"
     """"uniform", or "reward": the similarity loss counts an instruction by its score."""
     similarity: str = "log-sigmoid"
@@ -153,8 +154,9 @@ class Dual:
         for name, low in (("depth", 1), ("tokens", 1), ("demos", 0), ("max_tokens", 1)):
             check_whole(name, getattr(self, name), low)
         check_whole("dimensions", self.dimensions, 1, 21_201)
-        for name in ("rate", "alpha", "beta", "nu"):
-            check_real(name, getattr(self, name), 1e-300 if name in ("rate", "beta") else 0.0, 1e9)
+        check_real("rate", settings.rate, 1e-9, 1e3)
+        for name, least in (("alpha", 0.0), ("beta", 1e-300), ("nu", 0.0)):
+            check_real(name, getattr(self, name), least, 1e9)
         if self.threshold is not None:
             check_real("threshold", self.threshold, -1e300, 1e300)
 
@@ -298,7 +300,7 @@ class _Search:
             x = (x - observed.mean(0)) / (observed.std(0) + 1e-6)
             observed, y = x[: len(known)], torch.tensor(scores)
             self.net.train(
-                observed, y, self.regulariser, self.set.steps, self.agent.rate, self.set.restart, progress
+                observed, y, self.regulariser, self.set.steps, self.set.rate, self.set.restart, progress
             )
             nu = self.agent.nu if self.agent.acquisition == "ucb" else 0.0
             return texts[int(self.net.worth(x[len(known) :], observed, nu).argmax())]

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from agents.soft_arms import within
 from agents.soft_prompts import Floats
 from sandbox.protocol import Observation
 
 SOURCES = ("whitebox_instruction", "whitebox_probe", "blackbox_cached", "none")
 POOLINGS = ("mean", "concat")
+_PROBED = 16
+"""Tokens of an answer to a probe."""
 _NOTHING = "(nothing)"
 """Stands for an answer without a character, which has no hidden state."""
 
@@ -53,6 +56,7 @@ class Reader:
         return fuse(h, o, self.pooling)
 
     def _states(self, texts: Sequence[str], pooling: str) -> Floats:
+        texts = [within(self.box, text, 0) for text in texts]
         states: Floats = self.box.hidden(texts, layer=self.layer, pooling=pooling)
         return states
 
@@ -63,7 +67,8 @@ class Reader:
             self._outputs.update(zip(new, self._states(new, "mean"), strict=True))
         elif new:
             asked = [f"Instruction: {text}\n\nInput: {x}\nOutput:" for text in new for x in self.probes]
-            answers = self.box.decode(None, asked, max_tokens=16)
+            asked = [within(self.box, prompt, _PROBED) for prompt in asked]
+            answers = self.box.decode(None, asked, max_tokens=_PROBED)
             states = self._states([answer.strip() or _NOTHING for answer in answers], "mean")
             self._outputs.update(zip(new, states.reshape(len(new), -1, states.shape[1]).mean(1), strict=True))
         return np.stack([self._outputs[text] for text in texts])

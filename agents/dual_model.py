@@ -143,7 +143,7 @@ class ScoreNet:
     def gradient(
         self, x: Tensor, scores: Tensor, regulariser: Regulariser, progress: float, out: list[Tensor]
     ) -> Losses:
-        """The losses now, and their gradient in the parts `out`: by hand, as a graph costs more than the sums."""
+        """The losses now, and their gradient in the parts `out`: by hand, as a graph costs more."""
         layers = self.layers(x)
         states = layers[-1]
         error = self.outputs(states) - scores

@@ -41,7 +41,8 @@ class SoftArms:
             low: the points' smallest coordinate.
             max_tokens: in a decoded text.
         """
-        self._box, self._context, self._tokens = box, context, max_tokens
+        self._box, self._tokens = box, max_tokens
+        self._context = within(box, context, tokens + max_tokens)
         self._lift: SoftPrompts = soft_prompts(dimensions, tokens, box.width, rng)
         self._points: Array = sobol(count, dimensions, rng, low)
         self._seed = int(rng.integers(2**31))
@@ -90,6 +91,14 @@ class SoftArms:
         """From now on `say` samples anew."""
         self.round += 1
         self._said.clear()
+
+
+def within(box: Any, text: str, spare: int) -> str:
+    """The end of a text that the white box can read with `spare` more tokens; all of it, where that fits."""
+    room = box.positions
+    while room is not None and text and box.count(text) + spare > room:
+        text = text[-(-len(text) // 8) :]
+    return text
 
 
 def published(text: str) -> str:

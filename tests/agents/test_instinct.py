@@ -14,7 +14,7 @@ from toy_white_box import SPACE, Letters, Toy, asked, run
 
 from agents.instinct import Instinct
 from agents.neural_bandit import PublishedNet, ScaledNet
-from agents.soft_arms import SoftArms, imperative, published
+from agents.soft_arms import SoftArms, imperative, published, within
 from agents.soft_prompts import PREFIX
 from mocks.noise import Binomial
 from mocks.service import Faults, Retry, Service
@@ -134,6 +134,19 @@ def test_a_text_is_cut_as_published_or_turned_into_an_order() -> None:
     assert imperative(" sort it. Then stop.\n\nInput: a") == "Sort it. Then stop."
     assert imperative("The instruction was to: sort it.") == "Sort it."
     assert imperative("The instruction was to") == imperative("\n\nInput: a") == ""
+
+
+def test_a_context_that_is_too_long_loses_its_beginning_and_no_more_than_it_must() -> None:
+    class Short(Toy):
+        def count(self, text: str) -> int:
+            return len(text)
+
+    text = "x" * 60 + "The end."
+    assert within(Toy(), text, 10**6) == text
+    assert within(Short(positions=100), text, 32) == text
+    cut = within(Short(positions=100), text, 50)
+    assert cut.endswith("The end.")
+    assert 40 < len(cut) <= 50
 
 
 def test_the_same_seed_tells_the_same_story_and_another_another() -> None:
