@@ -6,82 +6,92 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
-from botorch.acquisition.analytic import ExpectedImprovement, LogExpectedImprovement
-from botorch.fit import fit_gpytorch_mll
-from botorch.models import SingleTaskGP
-from gpytorch.constraints import GreaterThan
-from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
-from gpytorch.likelihoods import GaussianLikelihood
-from gpytorch.mlls import ExactMarginalLogLikelihood
-from gpytorch.priors import GammaPrior
 
 from agents.coupled_fit import LEAST_NOISE, NOISE_RATE, NOISE_SHAPE, RATE, SHAPE
 from agents.coupled_gp import JITTER, Array, Hyper, Seen, agreement
 from agents.torch_threads import one_thread
 
 
-class InstructionCoupledKernel(Kernel):  # type: ignore[misc]
-    """l(z, Z) (L + jitter)^-1 S (L + jitter)^-1 l(Z, z'), with the repaired mode's residual or without."""
+@cache
+def kernel_class() -> Any:
+    """`InstructionCoupledKernel`, a `gpytorch.kernels.Kernel`; made when it is first asked for."""
+    import torch
+    from gpytorch.kernels import Kernel
 
-    def __init__(
-        self, seen: Seen, similarity: Kernel | None, jitter: float = JITTER, residual: bool = False
-    ) -> None:
-        """A kernel over points of shape (d,).
+    class InstructionCoupledKernel(Kernel):  # type: ignore[misc]
+        """l(z, Z) (L + jitter)^-1 S (L + jitter)^-1 l(Z, z'), with the residual or without."""
 
-        Args:
-            seen: the points Z, and the row scores of their texts.
-            similarity: s, over vectors of row scores; None for the share of rows on which two texts agree.
-            jitter: on L.
-            residual: whether l(z, z') - l(z, Z) (L + jitter)^-1 l(Z, z') is added.
-        """
-        super().__init__()
-        self.latent = published_matern(seen.points.shape[1])
-        self.similarity = similarity
-        self.jitter, self.residual = jitter, residual
-        self.register_buffer("points", torch.as_tensor(seen.points))
-        rows = seen.rows[seen.text]
-        self.register_buffer("rows", torch.as_tensor(rows))
-        self.register_buffer("agreed", torch.as_tensor(agreement(rows)))
+        def __init__(
+            self, seen: Seen, similarity: Any, jitter: float = JITTER, residual: bool = False
+        ) -> None:
+            """A kernel over points of shape (d,).
 
-    def forward(self, x1: Any, x2: Any, diag: bool = False, **_: Any) -> Any:
-        """See `gpytorch.kernels.Kernel`; every entry belongs to its own pair, whatever the batch."""
-        points, rows = self.points, self.rows
-        jitter = self.jitter * torch.eye(len(points), dtype=points.dtype)
-        root = torch.linalg.cholesky(_dense(self.latent, points, points) + jitter)
-        similar = self.agreed if self.similarity is None else _dense(self.similarity, rows, rows)
-        left = _dense(self.latent, x1, points)
-        solved = torch.cholesky_solve(_dense(self.latent, points, x2), root)  # (L + jitter)^-1 l(Z, z')
-        middle = torch.cholesky_solve(similar @ solved, root)
-        if self.residual:
-            middle = middle - solved
-        result = (left * middle.transpose(-1, -2)).sum(-1) if diag else left @ middle
-        if self.residual:
-            result = result + (self.latent(x1, x2, diag=True) if diag else _dense(self.latent, x1, x2))
-        return result
+            Args:
+                seen: the points Z, and the row scores of their texts.
+                similarity: s, over vectors of row scores; None for how often two texts agree.
+                jitter: on L.
+                residual: whether l(z, z') - l(z, Z) (L + jitter)^-1 l(Z, z') is added.
+            """
+            super().__init__()
+            self.latent = published_matern(seen.points.shape[1])
+            self.similarity = similarity
+            self.jitter, self.residual = jitter, residual
+            self.register_buffer("points", torch.as_tensor(seen.points))
+            rows = seen.rows[seen.text]
+            self.register_buffer("rows", torch.as_tensor(rows))
+            self.register_buffer("agreed", torch.as_tensor(agreement(rows)))
+
+        def forward(self, x1: Any, x2: Any, diag: bool = False, **_: Any) -> Any:
+            """See `gpytorch.kernels.Kernel`; every entry belongs to its own pair, whatever the batch."""
+            points, rows = self.points, self.rows
+            jitter = self.jitter * torch.eye(len(points), dtype=points.dtype)
+            root = torch.linalg.cholesky(_dense(self.latent, points, points) + jitter)
+            similar = self.agreed if self.similarity is None else _dense(self.similarity, rows, rows)
+            left = _dense(self.latent, x1, points)
+            solved = torch.cholesky_solve(_dense(self.latent, points, x2), root)  # (L + jitter)^-1 l(Z, z')
+            middle = torch.cholesky_solve(similar @ solved, root)
+            if self.residual:
+                middle = middle - solved
+            result = (left * middle.transpose(-1, -2)).sum(-1) if diag else left @ middle
+            if self.residual:
+                result = result + (self.latent(x1, x2, diag=True) if diag else _dense(self.latent, x1, x2))
+            return result
+
+    return InstructionCoupledKernel
 
 
-def _dense(kernel: Kernel, x1: Any, x2: Any) -> Any:
+def _dense(kernel: Any, x1: Any, x2: Any) -> Any:
     """The matrix of a kernel."""
     return kernel(x1, x2).to_dense()
 
 
-def published_matern(dimensions: int) -> MaternKernel:
+def published_matern(dimensions: int) -> Any:
     """Matern-5/2 with a lengthscale a coordinate and the published prior."""
+    from gpytorch.kernels import MaternKernel
+    from gpytorch.priors import GammaPrior
+
     return MaternKernel(nu=2.5, ard_num_dims=dimensions, lengthscale_prior=GammaPrior(SHAPE, RATE)).double()
 
 
-def coupled_model(seen: Seen, hyper: Hyper | None = None) -> SingleTaskGP:
+def coupled_model(seen: Seen, hyper: Hyper | None = None) -> Any:
     """A botorch model of `seen`, at `hyper`, or unfitted with the published kernels and priors.
 
     Noise that is given for each text is fixed; one noise for all has the published prior.
     """
+    import torch
+    from botorch.models import SingleTaskGP
+    from gpytorch.constraints import GreaterThan
+    from gpytorch.kernels import ScaleKernel
+    from gpytorch.likelihoods import GaussianLikelihood
+    from gpytorch.priors import GammaPrior
+
     similarity = None if hyper is not None and hyper.rows is None else published_matern(seen.rows.shape[1])
     shape = hyper or Hyper(0.0, 1.0, 1.0, 1.0, None)
-    kernel = InstructionCoupledKernel(seen, similarity, shape.jitter, shape.residual)
+    kernel = kernel_class()(seen, similarity, shape.jitter, shape.residual)
     fixed = hyper is not None and np.ndim(hyper.noise) > 0
     extra: dict[str, Any] = {}
     if fixed:
@@ -112,7 +122,7 @@ def coupled_model(seen: Seen, hyper: Hyper | None = None) -> SingleTaskGP:
     return model
 
 
-def hyper_of(model: SingleTaskGP) -> Hyper:
+def hyper_of(model: Any) -> Hyper:
     """The parameters of a model that `coupled_model` made with the published kernels."""
     kernel = model.covar_module.base_kernel
     return Hyper(
@@ -126,6 +136,9 @@ def hyper_of(model: SingleTaskGP) -> Hyper:
 
 def fit_by_botorch(seen: Seen) -> Hyper:
     """The published fit as published: botorch's L-BFGS on the exact marginal likelihood and the priors."""
+    from botorch.fit import fit_gpytorch_mll
+    from gpytorch.mlls import ExactMarginalLogLikelihood
+
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = coupled_model(seen)
@@ -145,18 +158,25 @@ class BotorchGP:
 
     def posterior(self, points: Array) -> tuple[Array, Array]:
         """Means and standard deviations at `points`, shape (m, d); each for itself."""
+        import torch
+
         with one_thread(), torch.no_grad():
             found = self.model.posterior(torch.as_tensor(points)[:, None, :])
             return found.mean[:, 0, 0].numpy(), found.variance[:, 0, 0].clamp_min(0.0).sqrt().numpy()
 
     def joint(self, points: Array) -> tuple[Array, Array]:
         """Means and covariance of `points`, shape (m, d), together."""
+        import torch
+
         with one_thread(), torch.no_grad():
             found: Any = self.model.posterior(torch.as_tensor(points))
             return found.mean[:, 0].numpy(), found.distribution.covariance_matrix.numpy()
 
     def acquisition(self, points: Array, best: float, log: bool = True) -> Array:
         """Expected improvement over `best` at `points`, shape (m, d), or its logarithm, by botorch."""
+        import torch
+        from botorch.acquisition.analytic import ExpectedImprovement, LogExpectedImprovement
+
         kind = LogExpectedImprovement if log else ExpectedImprovement
         with one_thread(), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -9,7 +9,7 @@ The repaired fit asks a plain Matern process for the lengthscale.
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, eigh
 from scipy.optimize import minimize
 
 from agents.coupled_gp import (
@@ -20,11 +20,12 @@ from agents.coupled_gp import (
     inverse_of,
     matern,
     matern_and_slope,
-    text_kernel,
 )
 
 LENGTHSCALES = (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
 """Of the repaired latent kernel; points lie in [-1, 1]^d."""
+NUGGETS = (JITTER, 0.1, 0.3, 1.0, 3.0)
+"""Of the repaired mode: what a text has for itself, in units of what it shares with its neighbours."""
 AMPLITUDES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Prior variances, in units of what noise does not explain of the variance of the scores."""
 SHARES = (0.003, 0.03, 0.1, 0.3)
@@ -150,40 +151,61 @@ def noise_of(rows: Array) -> Array:
     return mixed
 
 
-def fit_repaired(seen: Seen, jitters: tuple[float, ...] = (JITTER,)) -> Hyper:
-    """One latent lengthscale by the likelihood of a plain Matern process, tau by that of the coupled one.
+def fit_repaired(seen: Seen) -> Hyper:
+    """Mean, tau, one lengthscale and the jitter by the likelihood of a plain Matern process.
+
+    The plain process is Matern plus a nugget, what a text has that no neighbour shares, plus noise. Its
+    nugget, in units of the Matern part, becomes the jitter on L: new points are then smoothed between
+    texts, not interpolated.
 
     Args:
-        seen: scores in [0, 1].
-        jitters: of which the likelihood chooses; more than one is a smoothing option.
+        seen: scores in [0, 1], of two texts at least.
     """
     points, scores = seen.points[seen.first], seen.scores
-    known, spread = seen.rows.shape[1] > 1, float(scores.var())
+    spread = float(scores.var())
+    known = seen.rows.shape[1] > 1
     noises = [noise_of(seen.rows)] if known else [np.full(len(scores), s * spread + 1e-6) for s in SHARES]
-    best, chosen, noise = -np.inf, LENGTHSCALES[3], noises[0]
+    best, noise = -np.inf, noises[0]
+    latent, jitter, tau, mean = LENGTHSCALES[3], JITTER, max(spread, 1e-4), float(scores.mean())
     for lengthscale in LENGTHSCALES:
-        kernel = matern(points, points, lengthscale)
+        values, vectors = eigh(matern(points, points, lengthscale), check_finite=False)
+        turned = vectors.T @ np.column_stack([scores, np.ones_like(scores)])
         for one in noises:
-            rest = max(spread - float(one.mean()), 0.1 * spread, 1e-4)
-            for amplitude in AMPLITUDES:
-                likely, _ = _likelihood(amplitude * rest * kernel, one, scores)
-                if likely > best:
-                    best, chosen, noise = likely, lengthscale, one
-    rest = max(spread - float(noise.mean()), 0.1 * spread, 1e-4)
-    shell = Hyper(0.0, noise, 1.0, chosen, None, JITTER, True)
-    similar = text_kernel(seen.rows, shell) if known else matern(points, points, chosen)
-    best, tau, mean = -np.inf, rest, float(scores.mean())
-    for amplitude in AMPLITUDES:
-        likely, centre = _likelihood(amplitude * rest * similar, noise, scores)
-        if likely - 0.5 * np.log(amplitude) ** 2 > best:
-            best, tau, mean = likely - 0.5 * np.log(amplitude) ** 2, amplitude * rest, centre
-    return shell._replace(tau=tau, mean=mean)
+            likely, where, centre = _best_of_grid(values, turned, float(one.mean()), spread)
+            if likely > best:
+                best, noise, latent, mean = likely, one, lengthscale, centre
+                jitter, tau = where
+    return Hyper(mean, noise, tau, latent, None, jitter, True)
 
 
-def _likelihood(kernel: Array, noise: Array, scores: Array) -> tuple[float, float]:
-    """Log marginal likelihood, without its constant, at the best constant mean; and that mean."""
-    factor = cho_factor(kernel + np.diag(noise + 1e-8), lower=True, check_finite=False)
-    solved = cho_solve(factor, np.column_stack([scores, np.ones_like(scores)]), check_finite=False)
-    mean = float(solved[:, 0].sum() / solved[:, 1].sum())
-    residual = solved[:, 0] - mean * solved[:, 1]
-    return float(-0.5 * (scores - mean) @ residual - np.log(np.diag(factor[0])).sum()), mean
+def _rest(spread: float, noise: Array) -> float:
+    """The variance of the scores that noise does not explain."""
+    return max(spread - float(np.mean(noise)), 0.1 * spread, 1e-4)
+
+
+def _best_of_grid(
+    values: Array, turned: Array, noise: float, spread: float
+) -> tuple[float, tuple[float, float], float]:
+    """Log likelihood at the best nugget and amplitude, these two, and the mean there.
+
+    With one noise for all, an eigendecomposition serves every nugget and amplitude.
+
+    Args:
+        values: eigenvalues of the Matern matrix, shape (n,).
+        turned: scores and ones in its eigenvectors' basis, shape (n, 2).
+        noise: variance of a score.
+        spread: variance of the scores.
+    """
+    best: tuple[float, tuple[float, float], float] = (-np.inf, (JITTER, spread), 0.0)
+    for nugget in NUGGETS:
+        for amplitude in AMPLITUDES:
+            total = amplitude * _rest(spread, np.array(noise))
+            variances = total / (1.0 + nugget) * (np.maximum(values, 0.0) + nugget) + noise + 1e-8
+            ones = turned[:, 1] / variances
+            mean = float(ones @ turned[:, 0] / (ones @ turned[:, 1]))
+            residual = turned[:, 0] - mean * turned[:, 1]
+            likely = -0.5 * float((residual**2 / variances + np.log(variances)).sum())
+            likely -= 0.5 * float(np.log(amplitude)) ** 2
+            if likely > best[0]:
+                best = likely, (nugget, total), mean
+    return best

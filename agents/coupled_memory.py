@@ -15,6 +15,11 @@ _ALIASES = 3
 _POOL = 256
 """Texts kept that were decoded and may still be evaluated, the latest."""
 
+_LEADERS = 10
+"""How many of the best texts new points are sought around."""
+_STEP = 0.3
+"""Standard deviation of a step from one of them, in each coordinate of [-1, 1]^d."""
+
 
 class Memory:
     """Decoding is free of evaluations: whatever was decoded once is remembered."""
@@ -83,6 +88,11 @@ class Memory:
         best = np.array([self._points[texts[i]][0] for i in order])
         more = rng.uniform(-1.0, 1.0, (count - len(best), best.shape[1]))
         return np.concatenate([best, more])
+
+    def around(self, model: CoupledGP, count: int, rng: np.random.Generator) -> Array:
+        """`count` Gaussian steps away from points of the texts of best mean, shape (count, d)."""
+        middle = self.starts(model, _LEADERS, rng)[rng.integers(_LEADERS, size=count)]
+        return np.clip(middle + _STEP * rng.standard_normal(middle.shape), -1.0, 1.0)
 
     def choose(self, model: CoupledGP, count: int, noise: float) -> list[str]:
         """Members of the pool, one after the other by expected improvement, as if the ones before were seen.

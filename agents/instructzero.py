@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,10 +20,10 @@ from sandbox.protocol import Needs, Plan, Recommend, Task
 from sandbox.spaces import Candidate
 
 _PRESETS = {
-    ("default", "repaired"): Settings(25, 5, 5, 64, None),
-    ("default", "faithful"): Settings(25, 25, 5, 64, None),
-    ("paper", "repaired"): Settings(25, 25, 5, 128, 5),
-    ("paper", "faithful"): Settings(25, 25, 5, 128, 5),
+    ("default", "repaired"): Settings(25, 5, 5, 64, 25, None),
+    ("default", "faithful"): Settings(25, 25, 5, 64, 0, None),
+    ("paper", "repaired"): Settings(25, 25, 5, 128, 25, 5),
+    ("paper", "faithful"): Settings(25, 25, 5, 128, 0, 5),
 }
 _NAMES = tuple(dict.fromkeys(name for name, _ in _PRESETS))
 _MODES = ("repaired", "faithful")
@@ -48,11 +50,12 @@ class InstructZero:
     candidates it took k(z_i, z_1) for the prior variance of z_i. That changes the rank of points whose
     expected improvement underflows to 0 anyway (`tests/benchmarks/instructzero.py` shows both).
 
-    mode="repaired": the same rows for all texts; S is how often two texts agree; one latent lengthscale by
-    the likelihood of a plain Matern process; the variance that interpolation leaves open is part of the
-    kernel; known noise; log EI over the best posterior mean; Sobol points of the whole domain. The
-    winners are decoded before any is evaluated: those with a known text inform the model for free, the
-    others are chosen from one after the other. The best posterior mean is handed in.
+    mode="repaired": all dev rows for all texts; S is how often two texts agree on a row; one latent
+    lengthscale, and a jitter that smooths between texts, by the likelihood of a plain Matern process; the
+    variance that interpolation leaves open is part of the kernel; known noise; log EI over the best posterior
+    mean; Sobol points of the whole domain. The winners, and some points near the best, are decoded before
+    any is evaluated: those with a known text inform the model for free; of the others `batch` are chosen,
+    one after the other, each as if the ones before were seen. The best posterior mean is handed in.
     """
 
     name: str = "instructzero"
@@ -70,6 +73,8 @@ class InstructZero:
     """Worked examples that the white box reads: 5."""
     max_tokens: int | None = None
     """The longest answer of the white box, in tokens: 64, paper 128."""
+    near: int | None = None
+    """Repaired: points near the best that are decoded beside the 25 winners: 25."""
     rows: int = 20
     """Dev rows an evaluation, where faithful; repaired always takes all."""
     dimensions: int = 10
@@ -91,7 +96,8 @@ class InstructZero:
         ):
             if value not in valid:
                 raise ValueError(f"{name}={value!r}: {nearest(str(value), [v for v in valid if v])}")
-        for name, low in (("start", 2), ("batch", 1), ("iterations", 1), ("demos", 0), ("max_tokens", 1)):
+        lowest = {"start": 2, "batch": 1, "iterations": 1, "demos": 0, "max_tokens": 1, "near": 0}
+        for name, low in lowest.items():
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name), low, 10_000)
         check_whole("rows", self.rows, 1)
@@ -120,7 +126,11 @@ class InstructZero:
         if self.model == "closed-form":
             return CoupledGP, fit_published
         try:
-            from agents.coupled_botorch import BotorchGP, fit_by_botorch
+            with warnings.catch_warnings():  # torch deprecates what its dependents still import
+                warnings.simplefilter("ignore")
+                importlib.import_module("botorch")
         except ImportError as error:
             raise MissingExtra("instructzero with model=botorch", "bo") from error
+        from agents.coupled_botorch import BotorchGP, fit_by_botorch
+
         return BotorchGP, fit_by_botorch

@@ -33,6 +33,8 @@ class Settings(NamedTuple):
     batch: int
     demos: int
     max_tokens: int
+    near: int
+    """Repaired: points near the best ones that are decoded beside the winners."""
     iterations: int | None
     """After the start; None: until the budget ends."""
 
@@ -168,7 +170,11 @@ def repaired(
                 best = leader
                 yield from Recommend(best)
             found = winners(model, memory.starts(model, RUNS, rng), float(model.means.max()), True, rng)
-            memory.decoded(found.points, writer.write(found.points))
+            points = np.concatenate([found.points, memory.around(model, settings.near, rng)])
+            memory.decoded(points, writer.write(points))
+            if not memory.pool:  # all that is near is known
+                points = rng.uniform(-1.0, 1.0, (RUNS, dimensions))
+                memory.decoded(points, writer.write(points))
             model = surrogate(memory.seen(), hyper)
             chosen = memory.choose(model, settings.batch, float(np.mean(hyper.noise)))
             dry = 0 if chosen else dry + 1

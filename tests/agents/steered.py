@@ -1,4 +1,4 @@
-"""A white box that is a small function, and tasks whose scores its words decide; for agents that steer one."""
+"""A white box that is a small function, and tasks whose scores its words decide."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ from sandbox.protocol import (
 from sandbox.spaces import Candidate, FreeText
 
 SLOTS = (
-    ("write", "find", "say", "list", "count"),
-    ("the opposite", "the plural", "the first letter", "the largest", "the sum"),
-    ("of the word", "of the input", "of both", "of each animal"),
-    ("briefly", "in one word", "with reasons", "in order"),
+    ("write", "find", "say", "list", "count", "choose"),
+    ("the opposite", "the plural", "the first letter", "the largest", "the sum", "the sense"),
+    ("of the word", "of the input", "of both", "of each animal", "of the line"),
+    ("briefly", "politely", "with reasons", "in order", "at once"),
+    ("in lower case", "in one word", "as digits", "in English"),
+    ("and stop", "and check it", "and nothing else", "and end with a dot"),
 )
 
 
@@ -74,11 +76,12 @@ class Steered:
 
 @dataclass
 class Graded:
-    """Rows that are right with a probability that the phrases decide; right or wrong is fixed per text and row."""
+    """Rows that are right with a probability that the phrases decide; fixed per text and row."""
 
     seed: int = 0
     rows: int = 20
-    slope: float = 1.0
+    slope: float = 0.8
+    bar: float = 2.5
 
     def __post_init__(self) -> None:
         self._worth = {
@@ -91,7 +94,7 @@ class Graded:
 
     def chances(self, text: str, hard: np.ndarray) -> np.ndarray:
         good = self.slope * sum(worth for phrase, worth in self._worth.items() if phrase in text)
-        return 1.0 / (1.0 + np.exp(-(good - 0.5 + hard)))
+        return 1.0 / (1.0 + np.exp(-(good - self.bar + hard)))
 
     def truth(self, text: str) -> float:
         return float(self.chances(text, _normal(self.seed + 5, 400)).mean())
@@ -128,9 +131,7 @@ def play(plan: Plan[Candidate], graded: Graded, evaluations: int) -> Played:
             if isinstance(request, Recommend):
                 story.recommended.append(request.candidate)
                 continue
-            parts: tuple[Request[Any], ...] = (
-                request.requests if isinstance(request, Gather) else (request,)
-            )
+            parts: tuple[Request[Any], ...] = request.requests if isinstance(request, Gather) else (request,)
             if len(story.asked) + len(parts) > evaluations:
                 refuse = True
                 continue
