@@ -69,9 +69,10 @@ class AIO:
     by half; else it shrinks by 3 %. Handed in is the scored text of the largest posterior mean, not of
     the largest score.
 
-    Ours beside the reconstruction: every text has a part of its score that its embedding does not tell,
-    whose size the marginal likelihood chooses, too; an empty text counts with the lowest score; a soft
-    prompt starts at the point of the best initial text.
+    Ours beside the reconstruction: a round that brings no new text widens the radius, and heats the next
+    one until there is something new (12 such rounds in a row end the run); every text has a part of its
+    score that its embedding does not tell, whose size the marginal likelihood chooses, too; an empty text
+    counts with the lowest score; a soft prompt starts at the point of the best initial text.
 
     Every parameter that is None is the preset's: "paper" tunes LoRA and shows the engineer new examples and
     its best and worst texts each round; "default" moves the ten numbers behind a soft prompt, which
@@ -108,7 +109,7 @@ class AIO:
     features: int = 64
     """Dimensions that embeddings are projected to."""
     temperature: float = 0.0
-    """Of the texts of a round; above 0 the two of a pair share their luck."""
+    """Of the texts of a round, 0 is greedy; above 0 the two of a pair share their luck."""
     doubly_robust: bool = False
     """Whether scores correct the posterior means by how likely a text was to be scored: unbiased, noisier."""
     needs = Needs.TEXT | Needs.WHITE_BOX
@@ -191,8 +192,9 @@ class Ascent:
         if self.agent.initial is None and self.agent.preset == "default" and most is not None:
             initial = max(1, min(initial, -(-most // 3)))
         origins: dict[str, Array] = {}
-        for _ in range(4):  # where the engineer repeats itself, ask again
-            texts, points = self.engineer.first(initial, self.context(), self.rng)
+        for attempt in range(4):  # where the engineer repeats itself, it is heated
+            heat = self.agent.temperature + attempt / 3.0
+            texts, points = self.engineer.first(initial, self.context(), heat, self.rng)
             for text, point in zip(self.candidates(texts), points, strict=True):
                 if text is not None and len(origins) < initial:
                     origins.setdefault(text, point)
@@ -245,7 +247,7 @@ class Ascent:
             for number in range(self.set.pairs):
                 yield self.theta + sign * self.radius * direction(seed, number, len(self.theta))
 
-        context, heat = self.context(), self.agent.temperature
+        context, heat = self.context(), self.agent.temperature + min(self.idle, 4) / 4.0
         sides = [self.engineer.write(points(sign), context, heat, seed) for sign in (1.0, -1.0)]
         return self.candidates(sides[0]), self.candidates(sides[1])
 

@@ -35,7 +35,9 @@ class DecodedPool:
         self.points: Array = np.zeros((0, writer.white_box.hidden_width))
         """Embeddings, shape (texts, hidden width)."""
 
-    def grow(self, prompts: int, most: int, candidate: Callable[[str], str | None]) -> int:
+    def grow(
+        self, prompts: int, most: int, candidate: Callable[[str], str | None], temperature: float = 0.0
+    ) -> int:
         """Decode up to `prompts` new soft prompts until `most` texts have joined; how many have.
 
         Where the budget of the white box ends first, what was written until then is kept, and later calls add
@@ -45,15 +47,17 @@ class DecodedPool:
             prompts: points of a new scrambled Sobol sequence.
             most: of the texts that join.
             candidate: the text as the space takes it, None for one that it does not.
+            temperature: 0 is greedy.
         """
         before = len(self.texts)
         writer = self._writer
         points = sobol(prompts, writer.lift.dimensions, self._rng, self._low)
+        seed = int(self._rng.integers(2**31))
         for first in range(0, 0 if self._dry else prompts, _BATCH):
             part = points[first : first + _BATCH]
             try:
                 new: dict[str, int] = {}
-                for i, text in enumerate(writer.write(part)):
+                for i, text in enumerate(writer.write(part, temperature, seed + first)):
                     found = candidate(text)
                     if found is not None and found not in self.texts:
                         new.setdefault(found, i)

@@ -21,7 +21,9 @@ class Engineer(Protocol):
     origin: Array
     """Where the parameters start, shape (size,)."""
 
-    def first(self, count: int, context: str, rng: np.random.Generator) -> tuple[list[str], list[Array]]:
+    def first(
+        self, count: int, context: str, temperature: float, rng: np.random.Generator
+    ) -> tuple[list[str], list[Array]]:
         """Varied texts to begin with, and the parameters that each came from.
 
         Raises:
@@ -49,10 +51,12 @@ class SoftEngineer:
         self._box, self._lift = white_box, lift
         self.origin: Array = np.zeros(lift.dimensions)
 
-    def first(self, count: int, context: str, rng: np.random.Generator) -> tuple[list[str], list[Array]]:
-        """See `Engineer`: greedy texts of scrambled Sobol points."""
+    def first(
+        self, count: int, context: str, temperature: float, rng: np.random.Generator
+    ) -> tuple[list[str], list[Array]]:
+        """See `Engineer`: texts of scrambled Sobol points."""
         points = list(sobol(count, self._lift.dimensions, rng))
-        return self.write(points, context, 0.0, 0), points
+        return self.write(points, context, temperature, int(rng.integers(_LARGEST_SEED))), points
 
     def write(self, points: Iterable[Array], context: str, temperature: float, seed: int) -> list[str]:
         """See `Engineer`."""
@@ -79,8 +83,10 @@ class LoraEngineer:
         with white_box.trainable(rank=rank, seed=seed) as adapter:
             self.origin: Array = np.asarray(adapter.get_flat(), dtype=np.float64)
 
-    def first(self, count: int, context: str, rng: np.random.Generator) -> tuple[list[str], list[Array]]:
-        """See `Engineer`: samples of the frozen model at temperature 1."""
+    def first(
+        self, count: int, context: str, temperature: float, rng: np.random.Generator
+    ) -> tuple[list[str], list[Array]]:
+        """See `Engineer`: samples of the frozen model at temperature 1, which has only luck to vary them."""
         texts: list[str] = []
         for first in range(0, count, _BATCH):
             contexts = [context] * min(_BATCH, count - first)

@@ -128,7 +128,7 @@ def noise_of(scores: Array, rows: int) -> Array:
 
     p is the score drawn towards a half by two made-up rows, so that 0 and 1 are not taken for certain.
     """
-    p = (scores * rows + 1.0) / (rows + 2.0)
+    p = (np.clip(scores, 0.0, 1.0) * rows + 1.0) / (rows + 2.0)  # noise may carry scores out of the range
     variance: Array = p * (1.0 - p) / rows + 1e-3
     return variance
 

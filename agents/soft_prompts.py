@@ -112,15 +112,18 @@ class Writer:
     """What is put before what it writes; "" where the whole answer is the instruction."""
     max_tokens: int
 
-    def write(self, points: Array) -> list[str]:
-        """One instruction a point, "" where nothing came; points have shape (n, d).
+    def write(self, points: Array, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """One instruction a point, "" where nothing came; points have shape (n, d), temperature 0 is greedy.
 
         Raises:
             BudgetExhausted: if the white box may not work so much.
         """
         if not len(points):
             return []
-        texts = self.white_box.decode(self.lift.lift(points), self.context, max_tokens=self.max_tokens)
+        soft = self.lift.lift(points)
+        texts = self.white_box.decode(
+            soft, self.context, max_tokens=self.max_tokens, temperature=temperature, seed=seed
+        )
         if not self.lead:
             return [text.strip() for text in texts]
         cut = [tidy(text) for text in texts]

@@ -116,6 +116,7 @@ def test_noise_is_that_of_a_share_and_never_nothing() -> None:
     assert told[2] == pytest.approx(0.25 / 20 + 1e-3)
     assert told[0] == pytest.approx(told[3])
     assert told[0] > 1e-3
+    assert (noise_of(np.array([-0.4, 1.3]), 20) == told[[0, 3]]).all()
     assert all(a < b for a, b in pairwise(told[:3]))
 
 
