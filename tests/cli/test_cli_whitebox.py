@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from test_cli_interruptions import started
+from test_cli_interruptions import started, stored, until_stored
 from test_cli_served_and_live import Server, steps
 
 pytest.importorskip("torch")
@@ -67,16 +67,16 @@ def test_a_foreign_directory_plays_a_tournament(
 ) -> None:
     model: Path = request.getfixturevalue(f"{kind}_dir")
     play = ("run", "mini.toml", "--white-box", str(model), "--out", "a.db")
-    board = sandbox(*play, "--jobs", "2").stdout
+    board = sandbox(*play, "--jobs", "2", timeout=300).stdout
     assert all(name in board for name in ("steered", "trained", "random"))
     tokens = spent(here)
     assert tokens["random"] == {0}
     assert all(min(tokens[name]) > 0 for name in ("steered", "trained"))
     in_processes = exported(here)
-    sandbox(*play[:-1], "b.db", "--engine", "inline")
+    here(*play[:-1], "b.db", "--engine", "inline")
     assert exported(here, "b.db") == in_processes
     for name in ("sum/trained/1", "antonyms/steered/0"):
-        assert sandbox("replay", "a.db", name).stdout.startswith("the same:")
+        assert here("replay", "a.db", name).stdout.startswith("the same:")
     # Where the model lies changes nothing; what is in it does.
     moved = shutil.copytree(model, place / "moved")
     again = here("run", "mini.toml", "--white-box", "moved", "--out", "a.db")
@@ -88,31 +88,17 @@ def test_a_foreign_directory_plays_a_tournament(
 
 @pytest.mark.slow
 def test_killing_it_changes_no_byte_in_the_end(
-    sandbox: Run, here: Here, place: Path, program: list[str], llama_dir: Path
+    here: Here, place: Path, program: list[str], llama_dir: Path
 ) -> None:
     play = ["run", "mini.toml", "--white-box", str(llama_dir), "--engine", "inline", "--out"]
-    expected = sandbox(*play, "b.db").stdout.replace("b.db", "a.db")
+    expected = here(*play, "b.db").stdout.replace("b.db", "a.db")
     whole = exported(here, "b.db")
     with started(program, *play, "a.db") as process:
-        end = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < end:
-            done = here("export", "a.db").stdout if (place / "a.db").exists() and _ready() else ""
-            if done.count("\n") >= 3:
-                process.kill()
-            time.sleep(0.02)
-    assert sandbox(*play, "a.db").stdout == expected
+        until_stored(3, seconds=200)
+        process.kill()
+    assert 3 <= stored() < 12
+    assert here(*play, "a.db").stdout == expected
     assert exported(here) == whole
-
-
-def _ready() -> bool:
-    """Whether the store has its tables."""
-    import sqlite3
-
-    db = sqlite3.connect("a.db", timeout=10)
-    try:
-        return bool(db.execute("PRAGMA user_version").fetchone()[0])
-    finally:
-        db.close()
 
 
 @pytest.fixture
@@ -126,7 +112,7 @@ def server(program: list[str], place: Path) -> Iterator[Server]:
 
 @pytest.mark.slow
 def test_live_runs_are_lent_it_too_and_go_on_after_a_kill(
-    sandbox: Run, program: list[str], place: Path, server: Server, llama_dir: Path
+    sandbox: Run, here: Here, program: list[str], place: Path, server: Server, llama_dir: Path
 ) -> None:
     env = {**os.environ, **server.env, "COLUMNS": "120"}
     play = ["run", "mini.toml", "--seeds", "1", "--white-box", str(llama_dir), "--out"]
@@ -137,10 +123,10 @@ def test_live_runs_are_lent_it_too_and_go_on_after_a_kill(
     time.sleep(8.0)
     process.kill()
     process.wait()
-    sandbox(*play, "live.db", "--live", env=env)
-    sandbox(*play, "simulated.db")
+    sandbox(*play, "live.db", "--live", env=env, timeout=300)
+    here(*play, "simulated.db", "--engine", "inline")
     assert steps(sandbox, "live.db") == steps(sandbox, "simulated.db")
-    assert sandbox("replay", "live.db", "sum/trained/0").stdout.startswith("the same:")
+    assert here("replay", "live.db", "sum/trained/0").stdout.startswith("the same:")
 
 
 def test_its_tokens_and_seconds_can_be_limited(here: Here, place: Path, llama_dir: Path) -> None:
