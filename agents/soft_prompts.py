@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 
 PREFIX = "The instruction was to"
 """What the white box continues (INSTINCT, Dual; InstructZero asks it as a question)."""
-_SENTENCE = re.compile(r"(?<=[.?!])['\")\]]*\s+")
+_SENTENCE = re.compile(r".*?[.?!]['\")\]]*(?=\s|$)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class SoftPrompts:
     def lift(self, points: Array) -> Floats:
         """The soft prompts of `points`, shape (n, d): shape (n, tokens, width)."""
         flat = np.asarray(points, dtype=np.float32) @ self.matrix.T
-        return flat.reshape(len(points), self.tokens, -1)
+        return flat.reshape(len(points), self.tokens, len(self.matrix) // self.tokens)
 
     @property
     def dimensions(self) -> int:
@@ -97,7 +97,8 @@ def tidy(text: str) -> str:
 
 def first_sentence(text: str) -> str:
     """The first sentence of a text."""
-    return _SENTENCE.split(text.strip(), maxsplit=1)[0].strip()
+    found = _SENTENCE.match(text.strip())
+    return found.group() if found else text.strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.optimize import approx_fprime
@@ -41,7 +41,7 @@ def observed(seed: int, texts: int = 15, aliases: int = 0, d: int = 10, rows: in
 
 
 def published(seed: int, **kwargs: Any) -> tuple[Seen, Hyper]:
-    rng = np.random.default_rng(seed + 1)
+    rng: Any = np.random.default_rng(seed + 1)
     seen = standardised(observed(seed, **kwargs))
     d, rows = seen.points.shape[1], seen.rows.shape[1]
     return seen, Hyper(0.1, 0.3, 0.7, rng.uniform(0.3, 2.0, d), rng.uniform(0.3, 2.0, rows))
@@ -190,6 +190,7 @@ def test_improvement_grows_with_the_mean(mean: float, more: float, deviation: fl
     assert plain_low <= plain_high
 
 
+@settings(max_examples=25)
 @given(mean=st.floats(-1, 1), deviation=st.floats(0.1, 2))
 def test_improvement_is_the_integral_that_defines_it(mean: float, deviation: float) -> None:
     expected, _ = quad(lambda f: max(f, 0.0) * norm.pdf(f, mean, deviation), 0.0, mean + 12 * deviation)
@@ -214,6 +215,7 @@ def test_the_logarithm_is_finite_and_smooth_where_the_improvement_underflows() -
     assert np.isfinite(log_expected_improvement(np.array([0.0]), np.array([0.0]), 1.0)).all()
 
 
+@settings(max_examples=15)
 @given(seed=seeds)
 def test_the_gradient_of_the_published_fit_is_that_of_its_density(seed: int) -> None:
     seen, hyper = published(seed, texts=12, d=3, rows=4)
