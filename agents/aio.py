@@ -45,7 +45,7 @@ class _Settings(NamedTuple):
 
 
 _PRESETS = {
-    "paper": _Settings("lora", 25, 8, 4, 0.02, 0.01, 5, True, True),
+    "paper": _Settings("lora", 25, 8, 4, 0.05, 0.01, 5, True, True),
     "default": _Settings("soft", 25, 8, 4, 0.3, 0.1, 5, False, False),
 }
 
@@ -91,7 +91,7 @@ class AIO:
     slots: int | None = None
     """b, texts scored a round: 4."""
     radius: float | None = None
-    """mu at the start: 0.3 for soft prompts' points, 0.02 for LoRA."""
+    """mu at the start: 0.3 for soft prompts' points, 0.05 for LoRA."""
     rate: float | None = None
     """Adam's step size: 0.1 for soft prompts' points, 0.01 for LoRA."""
     demos: int | None = None
