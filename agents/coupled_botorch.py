@@ -47,7 +47,7 @@ def kernel_class() -> Any:
 
         def forward(self, x1: Any, x2: Any, diag: bool = False, **_: Any) -> Any:
             """See `gpytorch.kernels.Kernel`; every entry belongs to its own pair, whatever the batch."""
-            points, rows = self.points, self.rows
+            points, rows, x2 = self.points, self.rows, x2 if diag else _shared(x2)
             jitter = self.jitter * torch.eye(len(points), dtype=points.dtype)
             root = torch.linalg.cholesky(_dense(self.latent, points, points) + jitter)
             similar = self.agreed if self.similarity is None else _dense(self.similarity, rows, rows)
@@ -62,6 +62,13 @@ def kernel_class() -> Any:
             return result
 
     return InstructionCoupledKernel
+
+
+def _shared(x: Any) -> Any:
+    """One batch of `x` where all are the same: gpytorch repeats the data for each candidate of a batch."""
+    while x.dim() > 2 and x.shape[-2] > 1 and bool((x == x[:1]).all()):
+        x = x[0]
+    return x
 
 
 def _dense(kernel: Any, x1: Any, x2: Any) -> Any:

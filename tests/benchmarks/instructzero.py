@@ -1,8 +1,8 @@
 """Seconds a step of Bayesian optimization takes InstructZero, beside a plain port; and how flat EI is.
 
 The port follows the published loop: a gpytorch model built and fitted anew, then 25 separate runs of pycma
-with 50 x 10 evaluations each. Its acquisition here is LogEI, which is not flat, so that no run stops early. All
-in one process with one thread; set OMP_NUM_THREADS=1 for numpy.
+with 50 x 10 evaluations each. Its acquisition here is LogEI, which is not flat, so that no run stops early.
+All in one process with one thread; set OMP_NUM_THREADS=1 for numpy.
 """
 
 from __future__ import annotations
