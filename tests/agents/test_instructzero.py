@@ -10,10 +10,13 @@ import pytest
 from steered import Graded, Played, Steered, play, task
 from test_random_soft_prompt import Silent
 
-from agents.coupled_gp import CoupledGP
+from agents.coupled_gp import CoupledGP, Hyper
+from agents.coupled_memory import Memory
 from agents.instructzero import InstructZero
 from agents.random_soft_prompt import RandomSoftPrompt
 from sandbox.errors import MissingExtra
+from sandbox.protocol import Plan
+from sandbox.spaces import Candidate
 
 BOTH = pytest.mark.parametrize("mode", ["faithful", "repaired"])
 
@@ -104,6 +107,26 @@ def test_the_published_incumbent_is_the_latest_of_the_best() -> None:
     scores = [(graded.right(text).mean(), i) for i, (text, _) in enumerate(story.asked)]
     best = max(score for score, _ in scores)
     assert graded.right(str(story.final)).mean() == best
+
+
+def test_a_batch_is_of_distinct_texts_even_where_one_is_worth_more_than_all_others() -> None:
+    graded, box = Graded(), Steered()
+
+    def plan() -> Plan[Candidate]:
+        rng = np.random.default_rng(0)
+        memory = Memory(task(box, 100))
+        points = rng.uniform(-1, 1, (12, 10))
+        memory.decoded(points, [f"text {i}" for i in range(12)])
+        yield from memory.evaluate([f"text {i}" for i in range(6)])
+        seen = memory.seen()
+        # Noise so large that a look takes no doubt: nothing but the rule keeps the best from coming again.
+        model = CoupledGP(seen, Hyper(0.5, np.full(6, 0.01), 0.1, 1.0, None, 1e-4, True))
+        chosen = memory.choose(model, 4, 1e9)
+        assert len(set(chosen)) == len(chosen) == 4
+        assert set(chosen) <= set(memory.pool) == {f"text {i}" for i in range(6, 12)}
+        return "done"
+
+    assert play(plan(), graded, 100).final == "done"
 
 
 @pytest.mark.slow
