@@ -126,7 +126,7 @@ def _lending(table: WhiteBoxTable | None, folder: Path, where: str) -> Lending |
     if table is None:
         return None
     path = BUNDLED if table.model == "bundled" else folder / table.model
-    if table.model == "bundled" and not path.is_dir():
+    if table.model == "bundled" and not (path / "config.json").is_file():
         raise ScenarioError(
             f"{where}: white_box: this installation lacks the bundled model; name one with --white-box DIR"
         )

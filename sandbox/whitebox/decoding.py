@@ -104,7 +104,7 @@ def write(
                 continue
             tokens = written[row]
             tokens.append(token)
-            if token in reader.ends or (style.stop and _holds(reader.text(tokens[-reach:]), style.stop)):
+            if token in reader.ends or (style.stop and _over(reader, tokens, style.stop, reach)):
                 done.add(row)
         keep = [place for place, row in enumerate(alive) if row not in done]
         if not keep:
@@ -130,8 +130,12 @@ def _draw(logits: torch.Tensor, temperature: float, luck: torch.Tensor) -> torch
     return found.clamp(max=logits.shape[-1] - 1)
 
 
-def _holds(text: str, stops: Sequence[str]) -> bool:
-    return any(stop in text for stop in stops)
+def _over(reader: Reader, tokens: Sequence[int], stops: Sequence[str], reach: int) -> bool:
+    """Whether a stop is in the text; the last tokens come first, but may begin with half a letter."""
+    if not any(stop in reader.text(tokens[-reach:]) for stop in stops):
+        return False
+    whole = reader.text(tokens)
+    return any(stop in whole for stop in stops)
 
 
 def cut(text: str, stops: Sequence[str]) -> str:

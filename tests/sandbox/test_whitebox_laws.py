@@ -132,6 +132,23 @@ def test_a_continuation_ends_before_the_first_stop(box: WhiteBox) -> None:
         ]
 
 
+def test_rows_that_end_leave_the_others_as_they_were(box: WhiteBox) -> None:
+    contexts = [CONTEXT, "The", CONTEXT + " name", "The instruction was to", "Sort", CONTEXT]
+    whole = box.decode(soft(6), contexts, max_tokens=24)
+    # The long prompts end early, the short ones go on.
+    stops = [_plain(whole[row], [whole[1], whole[4]]) for row in (0, 2, 3, 5)]
+    expected = [text[: min([text.find(s) for s in stops if s in text], default=len(text))] for text in whole]
+    assert box.decode(soft(6), contexts, max_tokens=24, stop=stops) == expected
+    assert sum(map(len, expected)) < sum(map(len, whole))
+    assert [expected[row] == whole[row] for row in (1, 4)] == [True, True]
+
+
+def _plain(text: str, others: list[str]) -> str:
+    """Two plain letters of `text` that stand in none of the others."""
+    pairs = [text[i : i + 2] for i in range(len(text) - 1)]
+    return next(p for p in pairs if p.isascii() and p.isprintable() and not any(p in o for o in others))
+
+
 def test_hidden_states_are_those_of_the_model(box: WhiteBox, model: Any) -> None:
     text = TEXTS[2]
     ids = model.tokenizer(text, return_tensors="pt")["input_ids"]
