@@ -25,9 +25,15 @@ WHOLE = ("\n\nInput:", "\nInput:", "\nOutput:", f"\n\n{PREFIX}", "Input:")
 """Texts that are one token each, because every context is full of them."""
 LABELLING = "labelling"
 """Stands for all classification tasks where the quality of a text is read from a code."""
-_SHARES = {"labelling": 0.08, "alone": 0.04, "no soft prompt": 0.1, "question": 0.3, "long": 0.12}
-_MOST_TOKENS = (72, 220)
-"""Of the contexts of most examples, and of the long ones; pairs are left out until a context fits."""
+_SHARES = {"labelling": 0.06, "alone": 0.04, "no soft prompt": 0.1, "question": 0.3, "long": 0.1}
+_MOST_TOKENS = (16, 64, 220)
+"""Of the contexts of the first examples, of most later ones, and of the long ones; pairs are left out
+until a context fits."""
+_GROWTH = (600, 1500)
+"""Batches between which contexts grow: behind a short one it is much easier to find out that the soft
+prompt matters at all."""
+_COOL = (2500, 0.25)
+"""The batch from which the draw of a text among those near a code is cooler, and how much."""
 _LONGEST_TARGET = 120
 
 
@@ -129,31 +135,35 @@ class Maker:
     def batch(self, number: int, size: int) -> list[Example]:
         """`size` examples."""
         rng = stream(self._seed, "tiny-lm", "batch", number)
-        return [self._example(rng) for _ in range(size)]
+        grown = float(np.interp(number, _GROWTH, (0.0, 1.0)))
+        first_cool, cool = _COOL
+        temperature = cool if number >= first_cool else 1.0
+        return [self._example(rng, grown, temperature) for _ in range(size)]
 
-    def _example(self, rng: np.random.Generator) -> Example:
+    def _example(self, rng: np.random.Generator, grown: float, temperature: float) -> Example:
         soft = None if rng.random() < _SHARES["no soft prompt"] else self._soft(rng)
         code = (
             rng.normal(size=(1, steering.CODE)) if soft is None else steering.codes(soft[None], self._reader)
         )
         alone = rng.random() < _SHARES["alone"]
-        if rng.random() < _SHARES["labelling"]:
+        if rng.random() < _SHARES["labelling"] * grown:
             pairs, target = self._guideline(rng, code)
         else:
             which = int(rng.integers(len(self._targets)))
-            (chosen,) = steering.choose(self._texts.pools[which], code, rng).tolist()
+            (chosen,) = steering.choose(self._texts.pools[which], code, rng, temperature).tolist()
             target = self._targets[which][chosen]
             pairs = self._some(self._inputs[which], int(rng.integers(2, 8)), rng)
         end = self._mark[END]
         if alone:
             return Example(soft, tuple(self._mark[PREFIX]), tuple(target + end))
-        most = _MOST_TOKENS[int(rng.random() < _SHARES["long"])]
+        first, usual, longest = _MOST_TOKENS
+        most = longest if rng.random() < _SHARES["long"] * grown else round(first + grown * (usual - first))
         asked = rng.random() < _SHARES["question"]
         context = self._context(pairs, asked)
         while len(context) > most and len(pairs) > 1:
             pairs = pairs[:-1]
             context = self._context(pairs, asked)
-        return Example(soft, tuple(context[-_MOST_TOKENS[1] :]), tuple((target + end)[:_LONGEST_TARGET]))
+        return Example(soft, tuple(context[-longest:]), tuple((target + end)[:_LONGEST_TARGET]))
 
     def _soft(self, rng: np.random.Generator) -> Floats:
         tokens = int(rng.choice((3, 4, 5, 5, 5, 5, 6, 8, 10)))

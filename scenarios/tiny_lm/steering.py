@@ -71,12 +71,19 @@ def _percentile(code: Array, peak: Array) -> Array:
     return share
 
 
-def choose(pool: Pool, code: Array, rng: np.random.Generator) -> NDArray[np.int64]:
-    """A text of the pool for each code, shape (n,): of about the wanted quality and style."""
+def choose(pool: Pool, code: Array, rng: np.random.Generator, temperature: float = 1.0) -> NDArray[np.int64]:
+    """A text of the pool for each code, shape (n,): of about the wanted quality and style.
+
+    Args:
+        pool: to choose from.
+        code: shape (n, CODE).
+        rng: draws among the texts near each code.
+        temperature: of that draw; a cool one makes what a soft prompt says all but certain.
+    """
     level = np.minimum(wanted(pool.task, code), pool.scores.max() / pool.ceiling)
     quality = (pool.scores / pool.ceiling - level[:, None]) / _WIDTHS[0]
     style = (pool.style - code[:, None, _QUALITY:]) / _WIDTHS[1]
     energy = 0.5 * (np.square(quality) + np.square(style).sum(axis=2))
-    gumbel = rng.gumbel(size=energy.shape)  # the largest of logits plus Gumbel noise is a draw of softmax
-    chosen: NDArray[np.int64] = np.argmax(gumbel - energy, axis=1)
+    noise = temperature * rng.gumbel(size=energy.shape)  # the largest of logits plus it is a draw of softmax
+    chosen: NDArray[np.int64] = np.argmax(noise - energy, axis=1)
     return chosen

@@ -32,10 +32,10 @@ _SHAPE: dict[str, Any] = {
     "max_position_embeddings": 2048,
 }
 _VOCABULARY = 4096
-_BATCH = 32
-_STEPS = 8_000
-_RATE = 2.5e-3
-_WARM_UP = 300
+_BATCH = 40
+_STEPS = 4_200
+_RATE = 2e-3
+_WARM_UP = 100
 _CHAT = (
     "{% for message in messages %}"
     "{% if message['role'] == 'assistant' %}" + ASSISTANT + "{{ message['content'] }}" + END + "{% else %}"
@@ -118,7 +118,7 @@ def train(wanted: argparse.Namespace, console: Console) -> None:
     cuda = wanted.device == "cuda" or (wanted.device == "auto" and torch.cuda.is_available())
     device = torch.device("cuda" if cuda else "cpu")
     console.print("writing the texts ...")
-    texts = gather(wanted.pool, 3000, 2000)
+    texts = gather(wanted.pool, 3000, 1200)
     words = tokenizer(texts)
 
     def encode(many: list[str]) -> list[list[int]]:
