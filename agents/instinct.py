@@ -233,6 +233,7 @@ class _Repaired(_Search):
         self.settled = np.zeros(self.set.arms, dtype=bool)
         """Arms whose text of this round is known, or no candidate, or failed twice."""
         self.failed: Counter[str] = Counter()
+        self.score_range, self.rows = task.score_range, max(task.dev_rows, 1)
         self.texts: list[str] = []
         """What each of the network's observed arms says, in their order."""
         self.worth = rng.random(self.set.arms)
@@ -310,4 +311,20 @@ class _Repaired(_Search):
         expected = dict.fromkeys(self.texts, 0.0)
         for text, mean in zip(self.texts, means, strict=True):
             expected[text] += mean / copies[text]
-        return max(expected, key=expected.__getitem__)
+        return self._favourite(expected)
+
+    def _favourite(self, expected: dict[str, float]) -> str:
+        """The text of largest posterior mean, which is between its score and what its arms let expect.
+
+        A text's quality is that of its arms plus something of its own, of which the residuals tell the
+        variance; its score adds the noise of its rows. Sampled texts of one arm may differ as widely as any.
+        """
+        texts = list(expected)
+        low, high = self.score_range
+        scores = (np.array([self.scored.known[text].score for text in texts]) - low) / (high - low)
+        arms = (np.array([expected[text] for text in texts]) - low) / (high - low)
+        share = (scores.sum() + 1.0) / (len(scores) + 2.0)
+        noise = max(share * (1.0 - share), 0.01) / self.rows
+        own = max(float(np.square(scores - arms).mean()) - noise, 0.0)
+        weight = own / (own + noise)
+        return texts[int((weight * scores + (1.0 - weight) * arms).argmax())]

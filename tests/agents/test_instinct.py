@@ -80,6 +80,13 @@ def test_repaired_arms_are_sampled_anew_when_all_are_spent() -> None:
     assert one.ledger.spent.evaluations == 60
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_repaired_a_text_that_scored_badly_is_not_handed_in_because_its_arm_is_good(seed: int) -> None:
+    one = run(Instinct(arms=16, start=4), Toy(), seed=seed, budget=Budget(evaluations=60))
+    truths = [Letters().truth(text) for text in asked(one)]
+    assert Letters().truth(str(one.recommendation)) > max(truths) - 0.1
+
+
 def test_u_is_of_the_chosen_arms_only_in_the_published_loop_and_of_all_in_the_repaired() -> None:
     added: list[int] = []
 
