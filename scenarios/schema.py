@@ -97,7 +97,7 @@ class WhiteBoxTable(Strict):
     """A local model that the scenario lends to its agents; see `sandbox.whitebox`.
 
     The seconds are what its work is said to take, on any machine: simulated or live, they pass on the
-    agent's clock. The defaults are those of the bundled model on one core.
+    agent's clock. The defaults are of the order of the bundled model on one core.
     """
 
     model: str = "bundled"

@@ -162,7 +162,7 @@ def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other) if one | other else 1.0
 
 
-def report(lines: Sequence[Line], name: str, prompts: int) -> str:
+def report(lines: Sequence[Line], prompts: int) -> str:
     """The measurements as Markdown."""
     head = (
         f"Measured over {prompts} Sobol soft prompts a task ({_TOKENS} tokens, {_DIMENSIONS} dimensions, "
@@ -212,17 +212,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         console.print(f"error: {error}", markup=False)
         return 2
-    table = report(lines, wanted.folder.name, wanted.prompts)
+    table = report(lines, wanted.prompts)
     Console(highlight=False, soft_wrap=True).print(table, markup=False)
     if wanted.write is not None:
-        _between(wanted.write, table)
+        write_between(wanted.write, table)
     return 0
 
 
 _MARKS = ("<!-- measured -->", "<!-- /measured -->")
 
 
-def _between(path: Path, table: str) -> None:
+def write_between(path: Path, table: str) -> None:
+    """Put the table between the marks of a Markdown file, in place of what stood there."""
     text = path.read_text(encoding="utf-8")
     start, end = text.index(_MARKS[0]) + len(_MARKS[0]), text.index(_MARKS[1])
     path.write_text(f"{text[:start]}\n{table}{text[end:]}", encoding="utf-8")

@@ -52,9 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int, help="threads on a CPU")
     parser.add_argument("--pool", type=int, default=300, help="instructions a task (300)")
+    parser.add_argument("--pairs", type=int, default=3000, help="most worked examples a task (3000)")
+    parser.add_argument("--labelled", type=int, default=1200, help="classification tasks (1200)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", type=Path, help="a state that --state wrote")
     parser.add_argument("--state", type=Path, help="where to keep the state from time to time")
+    parser.add_argument("--every", type=int, default=250, help="steps between two states (250)")
     wanted = parser.parse_args(arguments)
     train(wanted, Console(stderr=True, highlight=False, soft_wrap=True))
     return 0
@@ -118,7 +121,7 @@ def train(wanted: argparse.Namespace, console: Console) -> None:
     cuda = wanted.device == "cuda" or (wanted.device == "auto" and torch.cuda.is_available())
     device = torch.device("cuda" if cuda else "cpu")
     console.print("writing the texts ...")
-    texts = gather(wanted.pool, 3000, 1200)
+    texts = gather(wanted.pool, wanted.pairs, wanted.labelled)
     words = tokenizer(texts)
 
     def encode(many: list[str]) -> list[list[int]]:
@@ -157,7 +160,7 @@ def train(wanted: argparse.Namespace, console: Console) -> None:
                 console.print(
                     f"step {step + 1}: loss {mean:.3f}, {pace:,.0f} tokens/s, {left / 60:.0f} min left"
                 )
-            if wanted.state is not None and (step + 1) % 250 == 0:
+            if wanted.state is not None and (step + 1) % wanted.every == 0:
                 kept = {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
                 torch.save(kept, wanted.state)
                 save(net, words, wanted.out)
