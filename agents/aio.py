@@ -128,9 +128,10 @@ class AIO:
         for name in ("tokens", "rank", "features"):
             check_whole(name, getattr(self, name), 1)
         check_real("temperature", self.temperature, 0.0, 100.0)
-        for name in ("redraw", "feedback"):
-            if not isinstance(getattr(settings, name), bool):
-                raise ValueError(f"{name}={getattr(settings, name)!r}: True or False")
+        switches = {"redraw": settings.redraw, "feedback": settings.feedback}
+        for name, value in {**switches, "doubly_robust": self.doubly_robust}.items():
+            if not isinstance(value, bool):
+                raise ValueError(f"{name}={value!r}: True or False")
 
     @property
     def settings(self) -> _Settings:
