@@ -149,10 +149,12 @@ def split_specs(text: str) -> list[str]:
 
 
 def read_spec(spec: str) -> tuple[str, dict[str, Any]]:
-    """The name in front of the parentheses, and the options inside.
+    """The name in front of the parentheses, and the options inside; a bare word is a text.
 
     >>> read_spec("ucb( exploration = 0.5 )")
     ('ucb', {'exploration': 0.5})
+    >>> read_spec("instinct(mode=faithful, name='as published')")
+    ('instinct', {'mode': 'faithful', 'name': 'as published'})
     """
     name, opened, rest = spec.partition("(")
     if not opened:
@@ -162,12 +164,16 @@ def read_spec(spec: str) -> tuple[str, dict[str, Any]]:
         call = ast.parse(f"f({rest.strip()}", mode="eval").body
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
             raise UsageError(advice)
-        options = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
+        options = {word.arg: _value(word.value) for word in call.keywords if word.arg}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise UsageError(advice) from None
     if len(options) < len(call.keywords):
         raise UsageError(f"{advice}; each option once")
     return name.strip(), options
+
+
+def _value(node: ast.expr) -> Any:
+    return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
 
 
 def canonical(spec: str) -> str:

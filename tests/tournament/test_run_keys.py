@@ -261,6 +261,11 @@ def test_any_text_is_an_agent_or_a_usage_error(text: str) -> None:
             read_spec(spec)
 
 
+def test_a_bare_word_is_the_text_that_it_would_be_in_quotes() -> None:
+    assert canonical("instinct(mode=faithful)") == canonical("instinct( mode='faithful' )")
+    assert canonical("a(b=True,c=None,d=x)") == "a(b=True,c=None,d='x')"
+
+
 def test_an_agent_is_named_by_its_spec(folder: Path) -> None:
     assert make_agent("random( batch = 2 )").name == "random(batch=2)"
     assert make_agent("random(batch=2,name='pairs')").name == "pairs"
