@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from sandbox.protocol import Evaluate, Plan, Recommend, Task, gather
 from sandbox.spaces import Box, Candidate, FreeText, Pool
 
 C = TypeVar("C", bound=Candidate)
+S = TypeVar("S", bound=NamedTuple)
 Array = NDArray[np.float64]
 
 
@@ -37,6 +38,12 @@ def check_real(name: str, value: object, low: float, high: float) -> None:
     """
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(f"{name}={value!r}: a number between {low} and {high}")
+
+
+def preset_with(preset: S, agent: object) -> S:
+    """The preset, with those of the agent's parameters of the same names that are not None in its place."""
+    given = {name: getattr(agent, name) for name in preset._fields}
+    return preset._replace(**{name: value for name, value in given.items() if value is not None})
 
 
 def pool_of(task: Task) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from agents.common import blind_guess, check_real, check_whole, horizon
+from agents.common import blind_guess, check_real, check_whole, horizon, preset_with
 from agents.dual_features import POOLINGS, SOURCES, Reader
 from agents.soft_arms import SoftArms, imperative
 from agents.soft_prompts import PREFIX, Scored, exemplars, shown, statement
@@ -163,8 +163,7 @@ class Dual:
     @property
     def settings(self) -> _Settings:
         """The preset, with what was given in its place."""
-        given: dict[str, Any] = {name: getattr(self, name) for name in _Settings._fields}
-        return _PRESETS[self.preset]._replace(**{k: v for k, v in given.items() if v is not None})
+        return preset_with(_PRESETS[self.preset], self)
 
     def plan(self, task: Task, rng: np.random.Generator) -> Plan[str]:
         """See `sandbox.protocol.Agent`."""

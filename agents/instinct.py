@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.common import blind_guess, check_real, check_whole, horizon
+from agents.common import blind_guess, check_real, check_whole, horizon, preset_with
 from agents.soft_arms import SoftArms, imperative, published
 from agents.soft_prompts import Floats, Scored, exemplars, statement
 from agents.torch_threads import one_thread
@@ -118,8 +118,7 @@ class Instinct:
     @property
     def settings(self) -> _Settings:
         """The preset, with what was given in its place."""
-        given: dict[str, Any] = {name: getattr(self, name) for name in _Settings._fields}
-        return _PRESETS[self.preset]._replace(**{k: v for k, v in given.items() if v is not None})
+        return preset_with(_PRESETS[self.preset], self)
 
     def plan(self, task: Task, rng: np.random.Generator) -> Plan[str]:
         """See `sandbox.protocol.Agent`."""

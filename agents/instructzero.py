@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.common import blind_guess, check_whole
+from agents.common import blind_guess, check_whole, preset_with
 from agents.coupled_fit import fit_published
 from agents.coupled_gp import CoupledGP, Hyper, Seen
 from agents.instructzero_loops import Settings, Surrogate, faithful, repaired
@@ -106,10 +106,7 @@ class InstructZero:
 
     def plan(self, task: Task, rng: np.random.Generator) -> Plan[Candidate]:
         """See `sandbox.protocol.Agent`."""
-        chosen = {name: getattr(self, name) for name in Settings._fields}
-        settings = _PRESETS[self.preset, self.mode]._replace(
-            **{name: value for name, value in chosen.items() if value is not None}
-        )
+        settings = preset_with(_PRESETS[self.preset, self.mode], self)
         surrogate, fit = self._model()
         best = blind_guess(task, rng)
         yield from Recommend(best)

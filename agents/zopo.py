@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.adam import Adam
-from agents.common import blind_guess, check_real, check_whole, horizon
+from agents.common import blind_guess, check_real, check_whole, horizon, preset_with
 from agents.decoded_pool import DecodedPool
 from agents.ntk_gp import NtkGP, Slope, untrained
 from agents.reward_model import Features, fitted, noise_of
@@ -153,8 +153,7 @@ class ZOPO:
     @property
     def settings(self) -> _Settings:
         """The preset with what was given in its place."""
-        given: dict[str, Any] = {name: getattr(self, name) for name in _Settings._fields}
-        return _PRESETS[self.preset]._replace(**{k: v for k, v in given.items() if v is not None})
+        return preset_with(_PRESETS[self.preset], self)
 
     def plan(self, task: Task, rng: np.random.Generator) -> Plan[str]:
         """See `sandbox.protocol.Agent`."""
