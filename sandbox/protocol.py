@@ -12,14 +12,14 @@ it chooses whether time is virtual, real, or absent.
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Flag, auto
-from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 
-from sandbox.budget import Budget
+from sandbox.budget import Budget, Cost
 from sandbox.chat import ChatAnswer
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.spaces import Candidate, Space
@@ -181,6 +181,8 @@ class Asides(NamedTuple):
 
     completions: bool = False
     white_box: Any = None
+    bill: Callable[[Cost], Cost] | None = None
+    """Adds to expected counts and tokens the money and the time that they are expected to take."""
 
 
 NOTHING = Asides()
@@ -211,6 +213,19 @@ class Agent(Protocol):
     def needs(self) -> Needs: ...
 
     def plan(self, task: Task, rng: np.random.Generator) -> Plan[Candidate]: ...
+
+
+@runtime_checkable
+class Forecaster(Protocol):
+    """What an agent may also say, before it is played; `agents.costs` helps with the arithmetic."""
+
+    def least_useful_budget(self, task: Task) -> Cost:
+        """With less, the agent cannot hand in anything better than what it was given to begin with."""
+        ...
+
+    def estimate(self, task: Task, budget: Budget) -> Cost:
+        """What the agent expects to spend; with money and time where `task.lends.bill` tells them."""
+        ...
 
 
 def unmet(agent: Agent, task: Task) -> str | None:
