@@ -16,5 +16,6 @@ TABLE: dict[str, str] = {
     "dual": "agents.dual:Dual",
     "zopo": "agents.zopo:ZOPO",
     "aio": "agents.aio:AIO",
+    "ape": "agents.ape:APE",
 }
 """Name -> "module:class"; nothing is imported before it is used."""

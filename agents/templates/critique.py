@@ -22,9 +22,10 @@ def _shown(mistakes: Sequence[Mistake]) -> str:
 
 def gradient(text: str, mistakes: Sequence[Mistake], reasons: int) -> str:
     """Textual gradient: why the prompt got these examples wrong."""
+    several = f"{reasons} reasons" if reasons > 1 else "1 reason"
     return (
         f'I have this prompt:\n"{text}"\n\nIt gets these examples wrong:\n\n{_shown(mistakes)}\n\n'
-        f"Give {reasons} reason{'s' if reasons > 1 else ''} why the prompt could have got these examples wrong. "
+        f"Give {several} why the prompt could have got these examples wrong. "
         "Put each reason between <START> and <END>."
     )
 

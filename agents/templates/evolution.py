@@ -63,6 +63,6 @@ def merge(about: str, first: str, second: str) -> str:
 def mutate(about: str, text: str) -> str:
     """CAPO, mutation: a prompt that says the same task differently, perhaps better."""
     return (
-        f"You get a prompt for this task: {about}\nModify the prompt below so that it is a bit different, and "
-        f"more to the point.\nPrompt: {text}\n\nUse this format:\n<prompt>the modified prompt</prompt>"
+        f"You get a prompt for this task: {about}\nModify the prompt below so that it is a bit different.\n"
+        f"Prompt: {text}\n\nUse this format:\n<prompt>the modified prompt</prompt>"
     )
