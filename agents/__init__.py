@@ -17,5 +17,8 @@ TABLE: dict[str, str] = {
     "zopo": "agents.zopo:ZOPO",
     "aio": "agents.aio:AIO",
     "ape": "agents.ape:APE",
+    "evoprompt": "agents.evoprompt:EvoPrompt",
+    "opro": "agents.opro:OPRO",
+    "protegi": "agents.protegi:ProTeGi",
 }
 """Name -> "module:class"; nothing is imported before it is used."""

@@ -11,18 +11,15 @@ import numpy as np
 
 from agents.common import blind_guess, check_real, check_whole, preset_with
 from agents.costs import Forecast, within
+from agents.first_prompts import TEMPERATURE, TOKENS, guess
 from agents.scorebook import looks, some_rows, space_of
-from agents.soft_prompts import tidy
-from agents.templates.induction import forward, resample
+from agents.templates.induction import resample
 from agents.writing import candidate, plain, tagged, write
 from sandbox.budget import Budget, Cost
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Complete, Needs, Plan, Recommend, Task
 
 EVALUATIONS = ("plain", "ucb")
-_TEMPERATURE = 0.9
-_TOKENS = 50
-"""Of an instruction."""
 
 
 class Preset(NamedTuple):
@@ -170,27 +167,15 @@ class _Search:
 
     def propose(self) -> Plan[list[str]]:
         """Distinct instructions, in the order in which they came."""
-        known, demos = self._known, self._task.demos
-        asked = []
-        for _ in range(known.subsamples):
-            chosen = self._rng.permutation(len(demos))[: known.demos].tolist()
-            prompt = forward([demos[i] for i in chosen])
-            asked.append(Complete(prompt, known.proposals, _TEMPERATURE, _TOKENS))
         found: list[str] = []
-        for request in asked:
+        for _ in range(self._known.subsamples):
             try:
-                (texts,) = yield from write([request])
+                found += yield from guess(self._task, self._known.proposals, self._known.demos, self._rng)
             except BudgetExhausted:
                 if not found:
                     raise
                 break
-            found += [text for text in map(self._instruction, texts) if text]
         return list(dict.fromkeys(found))
-
-    def _instruction(self, text: str) -> str | None:
-        """What completes "The instruction was to", as an instruction."""
-        told = plain(tidy(text)).removeprefix("to ")
-        return candidate(told[:1].upper() + told[1:], self._space)
 
     def score(self, texts: Sequence[str]) -> Plan[None]:
         """Look at each text on rows of its own."""
@@ -224,7 +209,7 @@ class _Search:
         """Variants of the best texts, without those that are known."""
         kept = sorted(self._means, key=lambda text: -self._means[text])
         kept = kept[: max(1, math.ceil(self._known.keep * len(kept)))]
-        asked = [Complete(resample(text), self._known.variants, _TEMPERATURE, 2 * _TOKENS) for text in kept]
+        asked = [Complete(resample(text), self._known.variants, TEMPERATURE, 2 * TOKENS) for text in kept]
         found: dict[str, None] = {}
         for texts in (yield from write(asked)) if asked else ():
             for text in texts:

@@ -15,7 +15,7 @@ def propose(scored: Sequence[tuple[str, int]], exemplars: Sequence[tuple[str, st
     old = "\n\n".join([f"text:\n{text}\nscore:\n{score}" for text, score in scored])
     parts = ["I have some texts with their scores, the worst first. The higher a score, the better.", old]
     if exemplars:
-        shown = "\n\n".join([f"input:\n<INS>\n{x}\noutput:\n{y}" for x, y in exemplars])
+        shown = "\n\n".join([f"input:\nQ: {x}\nA: <INS>\noutput:\n{y}" for x, y in exemplars])
         parts += [f"These exercises show where the text goes:\n\n{shown}"]
     parts.append(
         "Write a new text, different from the old ones, with a score as high as possible. "
