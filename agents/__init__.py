@@ -18,6 +18,7 @@ TABLE: dict[str, str] = {
     "aio": "agents.aio:AIO",
     "ape": "agents.ape:APE",
     "evoprompt": "agents.evoprompt:EvoPrompt",
+    "gepa": "agents.gepa:GEPA",
     "opro": "agents.opro:OPRO",
     "protegi": "agents.protegi:ProTeGi",
 }
