@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from agents.templates.reflection import reflect
 from agents.writing import candidate, fenced, write_one
 from sandbox.budget import Budget, Cost
 from sandbox.errors import AnswerFailed, BudgetExhausted, nearest
-from sandbox.protocol import Complete, Evaluate, Needs, Observation, Plan, Recommend, RowResult, Task, gather
+from sandbox.protocol import Complete, Evaluate, Needs, Plan, Recommend, RowResult, Task, gather
 
 ACCEPTANCES = ("improvement", "improvement_or_equal")
 _PERFECT = 1.0
@@ -101,10 +102,8 @@ class GEPA:
         first = str(blind_guess(task, rng))
         search = Search(self, self._settings, task, first, random.Random(int(rng.integers(2**63))))
         yield from Recommend(first)
-        try:
+        with suppress(BudgetExhausted):
             yield from search.run()
-        except BudgetExhausted:
-            pass
         return search.best
 
     def least_useful_budget(self, task: Task) -> Cost:
@@ -118,7 +117,7 @@ class GEPA:
 
     def _steps(self, task: Task) -> Iterator[Cost]:
         known, forecast = self._settings, Forecast(task)
-        train, val = split(task.dev_rows, known.train)
+        _, val = split(task.dev_rows, known.train)
         batch = known.minibatch
         yield forecast.scoring(len(val))
         rows, told, turn = len(val), forecast.instruction, 0
@@ -205,11 +204,10 @@ class Search:
         return new > old or (self._agent.acceptance == "improvement_or_equal" and new == old)
 
     def _scores(self, text: str, rows: tuple[int, ...]) -> Plan[tuple[RowResult, ...] | None]:
-        """The rows' results, in order; None where they failed. A row that is there twice is asked for once."""
+        """The rows' results, in order; None where they failed. A row that is there twice is asked once."""
         (seen,) = yield from gather([Evaluate(text, tuple(dict.fromkeys(rows)))])
         if isinstance(seen, AnswerFailed):
             return None
         self.calls += len(rows)
-        assert isinstance(seen, Observation)
         by_row = {row.row: row for row in seen.rows}
         return tuple([by_row[row] for row in rows])

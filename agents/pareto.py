@@ -63,7 +63,7 @@ class Pool:
     def _weighted(self, fronts: Sequence[set[int]], rng: random.Random) -> int:
         """Drawn by the number of fronts that each is in, once the superfluous have left.
 
-        The order of what is drawn from is that of the fronts and, in each, of a set of small whole numbers; so
+        What is drawn from is in the order of the fronts and, in each, of a set of small whole numbers, so that
         the draw is the package's.
         """
         alive = self._needed(fronts)

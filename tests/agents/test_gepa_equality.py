@@ -107,7 +107,8 @@ def ours(
                     written += 1
                     answer = (Completion((f"```\ncandidate {written}\n```",)),)
                 else:
-                    assert isinstance(inner, Evaluate) and isinstance(inner.candidate, str)
+                    assert isinstance(inner, Evaluate)
+                    assert isinstance(inner.candidate, str)
                     seen = [RowResult(row, game.score(inner.candidate, row)) for row in inner.rows or ()]
                     answer = (Observation(0.0, tuple(seen)),)
             else:
