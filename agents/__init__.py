@@ -16,9 +16,12 @@ TABLE: dict[str, str] = {
     "dual": "agents.dual:Dual",
     "zopo": "agents.zopo:ZOPO",
     "aio": "agents.aio:AIO",
+    "naive": "agents.naive:Naive",
+    "icl": "agents.icl:ICL",
     "ape": "agents.ape:APE",
     "evoprompt": "agents.evoprompt:EvoPrompt",
     "gepa": "agents.gepa:GEPA",
+    "prompt-mii-zero": "agents.prompt_mii_zero:PromptMIIZero",
     "opro": "agents.opro:OPRO",
     "protegi": "agents.protegi:ProTeGi",
 }

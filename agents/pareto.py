@@ -63,8 +63,8 @@ class Pool:
     def _weighted(self, fronts: Sequence[set[int]], rng: random.Random) -> int:
         """Drawn by the number of fronts that each is in, once the superfluous have left.
 
-        What is drawn from is in the order of the fronts and, in each, of a set of small whole numbers, so that
-        the draw is the package's.
+        What is drawn from is in the order of the fronts and, in each, of a set of small whole numbers, as
+        in the package, so that the draw is the same.
         """
         alive = self._needed(fronts)
         times: dict[int, int] = {}

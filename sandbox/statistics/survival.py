@@ -138,7 +138,9 @@ def reach(
         reached=successes,
         share=successes / spent.size,
         median=float(spent[half[0]]) if half.size else None,
-        restricted_mean=Estimate(area, max(area + low, 0.0), min(area + high, horizon), level),
+        restricted_mean=Estimate(
+            min(area, horizon), min(max(area + low, 0.0), horizon), min(area + high, horizon), level
+        ),
         expected_running_time=float(spent.sum()) / successes if successes else math.inf,
         horizon=horizon,
     )

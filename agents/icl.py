@@ -1,0 +1,57 @@
+"""In-context learning: worked examples instead of an instruction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.common import check_whole
+from agents.labels import labels_of
+from agents.scorebook import space_of
+from agents.templates.meta import many_shot
+from agents.text_edits import fit
+from sandbox.budget import FREE, Budget, Cost
+from sandbox.protocol import Needs, Plan, Recommend, Task
+from sandbox.tokens import count
+
+
+@dataclass(frozen=True, slots=True)
+class ICL:
+    """Hands in the first worked examples and the format line, and asks nothing; answers then cost more.
+
+    Xiao et al. (2025), "Prompt-MII", section 4: the many-shot baseline. Examples that do not fit `max_tokens`
+    or the space are left out, from the end, as its context manager does.
+    """
+
+    name: str = "icl"
+    shots: int | None = None
+    """Worked examples; all there are if None."""
+    max_tokens: int = 31_000
+    """Of the whole prompt."""
+    needs = Needs.TEXT
+
+    def __post_init__(self) -> None:
+        if self.shots is not None:
+            check_whole("shots", self.shots, 1)
+        check_whole("max_tokens", self.max_tokens, 1)
+
+    def plan(self, task: Task, rng: np.random.Generator) -> Plan[str]:
+        """See `sandbox.protocol.Agent`."""
+        space, labels = space_of(task), labels_of(task)
+        shown = list(task.demos[: self.shots])
+        text = many_shot(shown, labels)
+        while shown and (len(text) > space.longest or count(text) > self.max_tokens):
+            shown.pop()
+            text = many_shot(shown, labels)
+        text = fit(text, space)
+        yield from Recommend(text)
+        return text
+
+    def least_useful_budget(self, task: Task) -> Cost:
+        """See `sandbox.protocol.Forecaster`: nothing."""
+        return FREE
+
+    def estimate(self, task: Task, budget: Budget) -> Cost:
+        """See `sandbox.protocol.Forecaster`: nothing."""
+        return FREE
