@@ -150,3 +150,11 @@ def test_the_restricted_means_interval_covers_the_truth():
 def test_impossible_runs_are_refused(costs, reached, horizon, complaint):
     with pytest.raises(ValueError, match=complaint):
         look(costs, reached, horizon)
+
+
+@given(st.lists(st.floats(1e-6, 0.1), min_size=2, max_size=9), st.floats(0.01, 0.06))
+def test_an_interval_that_ends_at_the_horizon_is_not_upside_down(costs, horizon):
+    never = [False] * len(costs)
+    mean = look([*costs, horizon], [*never, False], horizon).restricted_mean
+    assert mean.low <= mean.high <= horizon
+    assert mean.value <= horizon
