@@ -67,7 +67,13 @@ SPACES: dict[str, Space] = {
     "line": Box((0.0,), (1.0,)),
 }
 NEED = {"pool": Needs.POOL, "text": Needs.TEXT, "box": Needs.BOX}
-NAMES = [name for name in agents.TABLE if Needs.WHITE_BOX not in make(name).needs]
+SILENT = {"naive", "icl"}
+"""They ask nothing."""
+NAMES = [
+    name
+    for name in agents.TABLE
+    if name not in SILENT and not make(name).needs & (Needs.WHITE_BOX | Needs.COMPLETIONS)
+]
 """Who plays in worlds that only score; the others have tests of their own."""
 CASES = [(name, space) for name in NAMES for space, s in SPACES.items() if NEED[s.kind] & make(name).needs]
 SLOW = {("gp-bo", "box"), ("gp-bo", "line")}
