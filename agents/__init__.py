@@ -24,5 +24,6 @@ TABLE: dict[str, str] = {
     "prompt-mii-zero": "agents.prompt_mii_zero:PromptMIIZero",
     "opro": "agents.opro:OPRO",
     "protegi": "agents.protegi:ProTeGi",
+    "capo": "agents.capo:CAPO",
 }
 """Name -> "module:class"; nothing is imported before it is used."""

@@ -12,6 +12,7 @@ from playing import make, story
 from scribe import DEMOS, NONSENSE, ROWS, SPACE, Scribe, played
 
 import agents
+from agents.capo import better
 from agents.evoprompt import roulette
 from agents.prompt_racing import EVALUATORS, rejection_schedule
 from sandbox.budget import Budget
@@ -126,6 +127,18 @@ def test_with_less_than_the_least_useful_budget_it_hands_in_a_seed(name: str, fi
     if least.completions > 1:
         poor, _ = played(name, budget=Budget(completions=1, rows=10**5), **fields)
         assert poor.recommendation in SPACE.seeds
+
+
+def test_a_race_keeps_the_better_ones_and_spares_rows() -> None:
+    scores = np.array([1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0])
+    assert better(scores, 0.2 * scores, 0.2)
+    assert not better(0.2 * scores, scores, 0.2)
+    assert not better(scores, scores, 0.2)
+    assert better(scores + 0.1, scores, 0.2)
+    one, world = played("capo", population=2, crossovers=6, steps=3)
+    evaluations = one.ledger.spent.evaluations
+    assert world.written == 2 + 3 * 2 * 6
+    assert evaluations < (2 + 18) * 3  # each on all three blocks
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
