@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from agents.adam import Adam
 from agents.common import blind_guess, check_real, check_whole, horizon
+from agents.costs import SpendsAll
 from agents.engineers import Engineer, LoraEngineer, SoftEngineer
 from agents.reward_model import Features, Posterior, chances, fitted, noise_of, slots
 from agents.soft_prompts import PREFIX, Scored, exemplars, shown, soft_prompts, statement, tidy
@@ -51,7 +52,7 @@ _PRESETS = {
 
 
 @dataclass(frozen=True, slots=True)
-class AIO:
+class AIO(SpendsAll):
     """Automatic Instruction Optimizer (Qi et al., Findings of EMNLP 2025), reconstructed from its abstract.
 
     The abstract says: a white-box "instruction engineer" is fine-tuned to write task-aware instructions; the

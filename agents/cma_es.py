@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from agents.common import Array, box_of, check_real, check_whole, in_box
+from agents.costs import SpendsAll
 from sandbox.errors import AnswerFailed, BudgetExhausted, MissingExtra
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
 
@@ -15,7 +16,7 @@ _SMALLEST, _LARGEST = 1e-6, 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class CMAES:
+class CMAES(SpendsAll):
     """CMA-ES with restarts: samples a normal distribution and bends it towards the better half.
 
     Hansen (2016), "The CMA Evolution Strategy: A Tutorial", by the package `cmaes` (extra `bridge`). When

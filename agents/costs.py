@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice, repeat
 from statistics import fmean
 
 from sandbox.budget import CURRENCIES, FREE, Budget, Cost
@@ -11,6 +12,8 @@ from sandbox.protocol import Task
 from sandbox.spaces import FreeText, Pool
 from sandbox.tokens import PER_CHAT, PER_MESSAGE, count
 
+_MOST_STEPS = 1_000_000
+"""Requests that are added up at most, where nothing that is limited is spent."""
 _INSTRUCTION = 20
 """Tokens of an instruction of which nothing is known."""
 
@@ -70,6 +73,24 @@ def _typical(task: Task) -> float:
     return max(_INSTRUCTION, fmean([count(text) for text in texts])) if texts else 0.0
 
 
+class SpendsAll:
+    """The forecast of an agent that evaluates on all dev rows until the budget is spent.
+
+    What a white box costs is not foretold: it depends on the model that is lent.
+    """
+
+    __slots__ = ()
+
+    def least_useful_budget(self, task: Task) -> Cost:
+        """See `sandbox.protocol.Forecaster`: two evaluations, to choose the better of two."""
+        one = Forecast(task).scoring()
+        return one + one
+
+    def estimate(self, task: Task, budget: Budget) -> Cost:
+        """See `sandbox.protocol.Forecaster`."""
+        return within(task, budget, repeat(Forecast(task).scoring()))
+
+
 def within(task: Task, budget: Budget, steps: Iterable[Cost]) -> Cost:
     """The sum of the first steps that the budget covers; money and time are added where the world tells them.
 
@@ -81,7 +102,7 @@ def within(task: Task, budget: Budget, steps: Iterable[Cost]) -> Cost:
     bill = task.lends.bill
     limits = [(CURRENCIES.index(name), limit) for name, limit in budget.limits().items()]
     total = FREE
-    for step in steps:
+    for step in islice(steps, _MOST_STEPS):
         after = total + (step if bill is None else bill(step))
         if any(after[place] > limit for place, limit in limits):
             break

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.common import blind_guess, check_real, check_whole, horizon, preset_with
+from agents.costs import SpendsAll
 from agents.dual_features import POOLINGS, SOURCES, Reader
 from agents.soft_arms import SoftArms, imperative
 from agents.soft_prompts import PREFIX, Scored, exemplars, shown, statement
@@ -64,7 +65,7 @@ _PRESETS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Dual:
+class Dual(SpendsAll):
     """Dual: black-box proposals, refined by a network on white-box states, reconstructed from its paper.
 
     "Instruction Learning Paradigms: A Dual Perspective on White-box and Black-box LLMs" (Machine Learning,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.common import Means, check_real, check_whole
+from agents.costs import SpendsAll
 from agents.text_edits import cross, fit, mutate, words_of
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
@@ -15,7 +16,7 @@ from sandbox.spaces import Box, FreeText, Pool
 
 
 @dataclass(frozen=True, slots=True)
-class Evolution:
+class Evolution(SpendsAll):
     """A (mu + lambda) evolutionary search: edits and crossings of texts, of which the best survive.
 
     Beyer and Schwefel (2002), "Evolution strategies: A comprehensive introduction", section 2; on

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.common import check_whole, choose_arms
+from agents.costs import SpendsAll
 from agents.text_edits import cross, fit, mutate, words_of
 from agents.text_features import TextMetric, describe, distances
 from agents.text_model import TextModel
@@ -17,7 +18,7 @@ from sandbox.spaces import Box, Candidate, FreeText, Pool
 
 
 @dataclass(frozen=True, slots=True)
-class GaussianProcessBO:
+class GaussianProcessBO(SpendsAll):
     """Bayesian optimization: a Gaussian process says where the next look is worth most.
 
     On texts: a Matern-5/2 kernel on the distance of TF-IDF n-grams and layout (`text_features.py`), and the

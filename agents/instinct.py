@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.common import blind_guess, check_real, check_whole, horizon, preset_with
+from agents.costs import SpendsAll
 from agents.soft_arms import SoftArms, imperative, published
 from agents.soft_prompts import Floats, Scored, exemplars, statement
 from agents.torch_threads import one_thread
@@ -41,7 +42,7 @@ _PRESETS = {"default": _Settings(512, 16, 0, 512, 1000), "paper": _Settings(10_0
 
 
 @dataclass(frozen=True, slots=True)
-class Instinct:
+class Instinct(SpendsAll):
     """INSTINCT: NeuralUCB over soft prompts (Lin et al., ICML 2024, "Use Your INSTINCT").
 
     Arms are soft prompts A z for Sobol points z. The feature of an arm is the white box's last hidden state

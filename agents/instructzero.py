@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.common import blind_guess, check_whole, preset_with
+from agents.costs import SpendsAll
 from agents.coupled_fit import fit_published
 from agents.coupled_gp import CoupledGP, Hyper, Seen
 from agents.instructzero_loops import Settings, Surrogate, faithful, repaired
@@ -31,7 +32,7 @@ _MODELS = ("closed-form", "botorch")
 
 
 @dataclass(frozen=True, slots=True)
-class InstructZero:
+class InstructZero(SpendsAll):
     """Chen et al. (2023), arXiv:2306.03082; what the published code does, or that repaired.
 
     A Gaussian process over points z in [-1, 1]^d, whose kernel couples soft prompts and instructions

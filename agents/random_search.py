@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.common import Means, blind_guess, check_whole, in_box
+from agents.costs import SpendsAll
 from agents.text_edits import fit, mutate, words_of
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
@@ -15,7 +16,7 @@ from sandbox.spaces import Box, Candidate, FreeText
 
 
 @dataclass(frozen=True, slots=True)
-class RandomSearch:
+class RandomSearch(SpendsAll):
     """Tries candidates at random and keeps the one with the best mean score.
 
     Bergstra and Bengio (2012), "Random Search for Hyper-Parameter Optimization". A pool is tried without

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.common import Array, blind_guess, check_whole
+from agents.costs import SpendsAll
 from agents.soft_prompts import Scored, answering, finishing, sobol, soft_prompts
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Needs, Plan, Recommend, Task
@@ -22,7 +23,7 @@ _DRY = 40
 
 
 @dataclass(frozen=True, slots=True)
-class RandomSoftPrompt:
+class RandomSoftPrompt(SpendsAll):
     """Sobol soft prompts, each decoded by the white box and each distinct text evaluated once.
 
     It is what remains of InstructZero and INSTINCT without their models: what these gain at equal

@@ -8,12 +8,13 @@ from itertools import cycle, islice
 import numpy as np
 
 from agents.common import Means, check_whole, pool_of
+from agents.costs import SpendsAll
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
 
 
 @dataclass(frozen=True, slots=True)
-class RoundRobin:
+class RoundRobin(SpendsAll):
     """Tries every member of the pool in order, again and again, and keeps the best mean score.
 
     Uniform allocation, the reference of Bubeck, Munos and Stoltz (2009), "Pure Exploration in Multi-armed

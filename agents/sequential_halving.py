@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.common import Arms, check_real, check_whole, horizon, pool_of
+from agents.costs import SpendsAll
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
 
@@ -35,7 +36,7 @@ def most_arms(budget: int, members: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class SequentialHalving:
+class SequentialHalving(SpendsAll):
     """Sequential halving: pulls all arms alike, drops the worse half, and starts over with the rest.
 
     Karnin, Koren and Somekh (2013), "Almost Optimal Exploration in Multi-Armed Bandits", algorithm 1.

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.common import Arms, Array, check_real, pull
+from agents.costs import SpendsAll
 from sandbox.protocol import Needs, Plan, Task
 
 
 @dataclass(frozen=True, slots=True)
-class Thompson:
+class Thompson(SpendsAll):
     """Thompson sampling: pulls the arm that is best in a draw from the posterior.
 
     Thompson (1933); Agrawal and Goyal (2012), "Analysis of Thompson Sampling for the Multi-armed Bandit

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from agents.common import Array, Means, blind_guess, check_real, check_whole, in_box
+from agents.costs import SpendsAll
 from agents.text_features import coordinates
 from sandbox.bridge import from_ask_tell
 from sandbox.errors import MissingExtra
@@ -22,7 +23,7 @@ _Token: TypeAlias = tuple[Any, Candidate]
 
 
 @dataclass(frozen=True, slots=True)
-class TPE:
+class TPE(SpendsAll):
     """Optuna's TPE: prefers points that are likely among the good ones and unlikely among the rest.
 
     Bergstra et al. (2011), "Algorithms for Hyper-Parameter Optimization"; Watanabe (2023), "Tree-Structured

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.common import Array, check_real, pull
+from agents.costs import SpendsAll
 from sandbox.protocol import Needs, Plan, Task
 
 
 @dataclass(frozen=True, slots=True)
-class UCB:
+class UCB(SpendsAll):
     """UCB1: pulls the arm whose score could still be highest, and hands in the best cautious mean.
 
     Auer, Cesa-Bianchi and Fischer (2002), "Finite-time Analysis of the Multiarmed Bandit Problem", fig. 1.

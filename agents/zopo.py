@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agents.adam import Adam
 from agents.common import blind_guess, check_real, check_whole, horizon, preset_with
+from agents.costs import SpendsAll
 from agents.decoded_pool import DecodedPool
 from agents.ntk_gp import NtkGP, Slope, untrained
 from agents.reward_model import Features, fitted, noise_of
@@ -53,7 +54,7 @@ _PRESETS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ZOPO:
+class ZOPO(SpendsAll):
     """Zeroth-order prompt optimization (Hu et al., NeurIPS 2024), by the authors' published code.
 
     First a pool of distinct texts: soft prompts of a scrambled Sobol sequence, each continued by the white

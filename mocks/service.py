@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sandbox.budget import SECOND, USD
+from sandbox.budget import SECOND, USD, Cost
 from sandbox.limits import DAY, Limits, Retry
 from sandbox.streams import Uniforms, normal_quantile
 
@@ -73,6 +73,15 @@ class Latency:
             seconds *= (tail / self.tail) ** (-1.0 / self.tail_index)
         seconds += self.per_prompt_token * prompt_tokens + self.per_completion_token * completion_tokens
         return seconds if seconds < self.longest else self.longest
+
+    def mean(self, prompt_tokens: float, completion_tokens: float) -> float:
+        """The expected time of a request, in seconds, if nothing is cut."""
+        body = math.exp(0.5 * self.sigma**2)
+        spiky = self.spike_factor * math.exp(0.5 * _SPIKE_SIGMA**2)
+        factor = (1.0 - self.tail - self.spike) * body + self.spike * spiky
+        factor += self.tail * body * self.tail_index / (self.tail_index - 1.0)
+        tokens = self.per_prompt_token * prompt_tokens + self.per_completion_token * completion_tokens
+        return min(self.median * factor + tokens, self.longest)
 
     @property
     def random(self) -> bool:
@@ -196,6 +205,23 @@ class Service:
         """Whether a failed attempt can cost something; a client that loses patience is billed too."""
         impatient = self.faults.any and self.faults.patience < self.latency.longest
         return self.faults.billed or impatient
+
+    def bill(self, step: Cost, calls: int) -> Cost:
+        """A step with the money and the time that its tokens are expected to take, faults left aside.
+
+        Args:
+            step: counts and tokens.
+            calls: requests that they are divided among, as many at once as the service allows.
+        """
+        read, written = step.prompt_tokens, step.completion_tokens
+        limits, many = self.limits, max(calls, 1)
+        at_once = min(many, limits.concurrency or many)
+        seconds = many / at_once * self.latency.mean(read / many, written / many)
+        if limits.requests_per_minute:
+            seconds = max(seconds, 60.0 * many / limits.requests_per_minute)
+        if limits.tokens_per_minute:
+            seconds = max(seconds, 60.0 * (read + written) / limits.tokens_per_minute)
+        return step._replace(usd=self.prices.usd(read, written), seconds=round(seconds * SECOND))
 
     def open(self, seed: int) -> Desk:
         """The service with its luck."""

@@ -147,6 +147,7 @@ def _prepare_streams() -> None:
 @click.option("--judge", type=click.Choice(["all", "final"]), default="all", show_default=True,
     help="Live: judge every recommendation, or the last one only.",
 )  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Play nothing; print what the agents expect to spend.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--fresh", is_flag=True, help="Play again what is stored.")
 @click.option("--retry-failed", is_flag=True, help="Play again what failed.")
@@ -163,6 +164,7 @@ def run(scenarios: tuple[str, ...], **options: Any) -> int:
       sandbox run recorded --data DIR --agents random,gp-bo --budget evaluations=100
       sandbox run my-scenario.toml --agents my_module:MyAgent,random --seeds 50
       sandbox run whitebox-quick --white-box DIR --device cuda
+      sandbox run induction30 --agents ape,gepa --budget rows=500 --dry-run
       sandbox run induction30-quick --live --model gpt-4o-mini --budget usd=0.05 --seeds 1
     """
     from sandbox.play import LIVE_OPTIONS, LiveOptions, run_tournament

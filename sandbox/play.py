@@ -26,7 +26,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from sandbox import livematch
+from sandbox import forecast, livematch
 from sandbox.budget import Budget
 from sandbox.errors import MissingExtra, UsageError
 from sandbox.limits import Limits, Retry
@@ -104,6 +104,7 @@ def run_tournament(
     white_box: str | None = None,
     device: str | None = None,
     live: LiveOptions | None = None,
+    dry_run: bool = False,
 ) -> int:
     """Play what is missing and report; the exit code.
 
@@ -131,9 +132,14 @@ def run_tournament(
             for name in names
         ]
         wanted = _wanted(sources, agents, seeds, limits)
+        if dry_run:
+            told = _outlooks(sources, agents, seeds, limits)
         settings = None if live is None else live.settings(wanted, tape)
         if settings is not None:
             wanted = livematch.live_matches(wanted, settings)
+    if dry_run:
+        _tell(console, told, as_json)
+        return 0
     path = Path(out or (f"{Path(names[0]).stem}.db" if len(names) == 1 else "tournament.db"))
     keys = [key for match in wanted for key in match.keys]
     with Store(path) as store:
@@ -181,6 +187,35 @@ def _wanted(
             raise UsageError(f"--agents {agents!r}: name at least one agent; `sandbox list agents`")
         wanted += matches(scenario, source, specs, seeds or scenario.seeds, budget or scenario.budget)
     return wanted
+
+
+def _outlooks(
+    sources: Sequence[Source], agents: str | None, seeds: int | None, budget: Budget | None
+) -> list[tuple[str, Budget, list[forecast.Outlook]]]:
+    """By scenario: its name, the budget, and what each agent expects."""
+    found = []
+    for source in sources:
+        scenario = load(source)
+        specs = split_specs(agents) if agents is not None else list(scenario.agents)
+        limits = budget or scenario.budget
+        told = forecast.outlooks(scenario, specs, seeds or scenario.seeds, limits)
+        found.append((scenario.name, limits, told))
+    return found
+
+
+def _tell(
+    console: Console, told: Sequence[tuple[str, Budget, Sequence[forecast.Outlook]]], as_json: bool
+) -> None:
+    """What a dry run found."""
+    if as_json:
+        data = [
+            {"scenario": name, "budget": str(budget), "agents": [one.as_data() for one in found]}
+            for name, budget, found in told
+        ]
+        click.echo(json.dumps(data, indent=2))
+        return
+    for name, budget, found in told:
+        console.print(forecast.render(name, budget, found))
 
 
 def _jobs(sources: Sequence[Source]) -> int:

@@ -21,9 +21,10 @@ from mocks.oracle import Oracle
 from mocks.recorded import RecordedOracle, Table, load_folder
 from mocks.service import Faults, Latency, Prices, Retry, Service
 from mocks.world import OracleWorld, Tokens
-from sandbox.budget import Budget
+from sandbox.budget import Budget, Cost
 from sandbox.errors import DataError, ScenarioError, UsageError, nearest
 from sandbox.limits import Limits
+from sandbox.protocol import Asides
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import World
 from sandbox.whitebox.lending import Lending, digest_of_folder
@@ -330,8 +331,17 @@ def _problem(
         world=world,
         limits=service.limits,
         dev_rows=rows,
+        lends=Asides(bill=partial(_bill, service, tokens)),
         caveat=caveat,
     )
+
+
+def _bill(service: Service, tokens: Tokens, step: Cost) -> Cost:
+    """A step that an agent foresees, with the tokens, the money and the time of its evaluations."""
+    calls = max(step.rows, step.evaluations)
+    read, written = calls * (tokens.per_point + tokens.per_row), calls * tokens.per_answer
+    told = step._replace(prompt_tokens=read, completion_tokens=written)
+    return service.bill(told, step.evaluations)
 
 
 def _landscape(entry: LandscapeProblem, file: ScenarioFile, where: str) -> Problem:

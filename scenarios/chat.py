@@ -12,6 +12,7 @@ from mocks.llm.persona import load, personas
 from mocks.llm.writing.luck import Luck
 from mocks.llm.writing.phrases import phrase
 from mocks.service import Service
+from sandbox.budget import Cost
 from sandbox.dataset import Dataset, Row
 from sandbox.errors import ScenarioError, UsageError, nearest
 from sandbox.protocol import Asides
@@ -161,8 +162,13 @@ def problem(entry: Entry, name: str, service: Service, where: str) -> Problem:
         limits=service.limits,
         demos=tuple((row.input, row.answers[0]) for row in dataset.train),
         dev_rows=len(dataset.dev),
-        lends=Asides(completions=table.completions),
+        lends=Asides(completions=table.completions, bill=partial(_bill, service)),
     )
+
+
+def _bill(service: Service, step: Cost) -> Cost:
+    """A step that an agent foresees, with money and time: each row is a request, and so is a completion."""
+    return service.bill(step, step.rows or min(step.completions, 1))
 
 
 def _ceiling(model: MockModel, dataset: Dataset) -> float:
