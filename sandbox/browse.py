@@ -163,8 +163,8 @@ def show_run(path: Path, name: str, as_json: bool) -> None:
             Text(f"recommended (true score {run.truth:.3f}, optimum {run.optimum:.3f}):", style="bold")
         )
         console.print(Text(shown(run.recommended, 10_000)))
-    if run.caveat:
-        console.print(Text(run.caveat, style="yellow"))
+    for remark in filter(None, (run.note, run.caveat)):
+        console.print(Text(remark, style="yellow"))
 
 
 def _timeline(record: Record) -> list[str | Text]:

@@ -145,6 +145,7 @@ def run_row(run: Run) -> Row:
         "recommended": None if run.recommended is None else dump_candidate(run.recommended),
         **_amounts("spent_", run.spent),
         "caveat": run.caveat,
+        "note": run.note,
     }
 
 
@@ -197,7 +198,7 @@ COLUMNS: dict[str, dict[str, type]] = {
             "baseline": float, "recommended": str,
         },
         "spent_",
-        ("caveat",),
+        ("caveat", "note"),
     ),
     "records": _columns(
         {

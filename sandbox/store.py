@@ -193,7 +193,7 @@ class Store:
             run.key, run.scenario, run.digest, run.problem, run.agent, run.seed,
             json.dumps(run.budget.limits()), json.dumps(run.rivals), run.code, run.error,
             None if run.recommended is None else dump_candidate(run.recommended),
-            run.truth, run.optimum, run.baseline, run.caveat, *run.spent,
+            run.truth, run.optimum, run.baseline, run.caveat, run.note, *run.spent,
             json.dumps([source.name, source.data, source.changes]), spec, json.dumps(versions()),
             datetime.now(UTC).isoformat(timespec="seconds"), cpu_seconds,
         )  # fmt: skip
@@ -255,7 +255,7 @@ class Store:
 
     def _run(self, row: Any, steps: Sequence[Step]) -> Run:
         (_, key, scenario, digest, problem, agent, seed, budget, rivals, code, error, recommended,
-         truth, optimum, baseline, caveat, *spent) = row  # fmt: skip
+         truth, optimum, baseline, caveat, note, *spent) = row  # fmt: skip
         return Run(
             key=key,
             scenario=scenario,
@@ -274,6 +274,7 @@ class Store:
             optimum=optimum,
             baseline=baseline,
             caveat=caveat,
+            note=note,
             code=code,
         )
 

@@ -6,16 +6,17 @@ import sqlite3
 
 from sandbox.budget import CURRENCIES
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised whenever the tables change."""
-OLDER = {1: ("whitebox_tokens",)}
-"""Of schemas that are still read: the currencies that they lack; nothing of these was ever spent then."""
+OLDER = {1: ("whitebox_tokens",), 2: ()}
+"""Of schemas that are still read: the currencies that they lack; nothing of these was ever spent then.
+All of them lack the note of a run."""
 APPLICATION = 0x15A9DB07  # marks the file as ours, in SQLite's own header field
 
 SPENT = ", ".join(CURRENCIES)
 RUN = (
     "id, key, scenario, digest, problem, agent, seed, budget, rivals, code, error, recommended, truth, "
-    f"optimum, baseline, caveat, {SPENT}"
+    f"optimum, baseline, caveat, note, {SPENT}"
 )
 """The columns of a run; PLAYED are the others."""
 PLAYED = "source, spec, versions, played_at, cpu_seconds"
@@ -28,7 +29,8 @@ CREATE TABLE runs (
     scenario TEXT NOT NULL, digest TEXT NOT NULL, problem TEXT NOT NULL, agent TEXT NOT NULL,
     seed INTEGER NOT NULL,
     budget TEXT NOT NULL, rivals TEXT NOT NULL, code TEXT NOT NULL, error TEXT, recommended TEXT, truth REAL,
-    optimum REAL NOT NULL, baseline REAL NOT NULL, caveat TEXT NOT NULL, {_AMOUNTS},
+    optimum REAL NOT NULL, baseline REAL NOT NULL, caveat TEXT NOT NULL,
+    note TEXT NOT NULL, {_AMOUNTS},
     source TEXT NOT NULL, spec TEXT NOT NULL, versions TEXT NOT NULL,
     played_at TEXT NOT NULL, cpu_seconds REAL NOT NULL
 );
@@ -59,11 +61,13 @@ def renew(db: sqlite3.Connection, schema: int) -> None:
     for table in ("runs", "records", "steps"):
         for currency in OLDER[schema]:
             db.execute(f"ALTER TABLE {table} ADD COLUMN {currency} INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT ''")
     db.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
 def imagine(db: sqlite3.Connection, schema: int) -> None:
     """Let this connection see what the tables of an older schema lack; the file stays as it is."""
-    lacking = ", ".join(f"0 AS {currency}" for currency in OLDER[schema])
+    lacking = [f"0 AS {currency}" for currency in OLDER[schema]]
     for table in ("runs", "records", "steps"):
-        db.execute(f"CREATE TEMP VIEW {table} AS SELECT *, {lacking} FROM main.{table}")
+        columns = ", ".join(["*", *lacking, *(["'' AS note"] if table == "runs" else [])])
+        db.execute(f"CREATE TEMP VIEW {table} AS SELECT {columns} FROM main.{table}")

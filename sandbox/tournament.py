@@ -16,12 +16,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from sandbox.budget import CURRENCIES, Budget, Cost, Ledger, Meter
+from sandbox.budget import CURRENCIES, FREE, Budget, Cost, Ledger, Meter, in_units
 from sandbox.codec import one_line
 from sandbox.drivers import virtual
 from sandbox.errors import ScenarioError, UsageError
 from sandbox.manners import message
-from sandbox.protocol import Agent, Needs, Plan, Task, unmet
+from sandbox.protocol import Agent, Forecaster, Needs, Plan, Task, unmet
 from sandbox.registry import agent_digest, canonical, load_scenario, make_agent
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import Session
@@ -92,6 +92,8 @@ class Run:
     caveat: str
     code: str = ""
     """Of the agent's options and code, and of this package's version."""
+    note: str = ""
+    """What the agent said of its budget, if it is too small to be useful."""
 
     @property
     def gap(self) -> float:
@@ -305,7 +307,25 @@ def judge(match: Match, place: int, session: Session, problem: Problem) -> Run:
         baseline=problem.baseline,
         caveat=problem.caveat,
         code=match.codes[place],
+        note=too_little(match.agents[place], problem.task(match.budget)),
     )
+
+
+def too_little(spec: str, task: Task) -> str:
+    """A sentence where the budget is below the least useful one that the agent states; else ""."""
+    try:
+        agent = make_agent(spec)
+        least = agent.least_useful_budget(task) if isinstance(agent, Forecaster) else FREE
+    except Exception:  # an agent that is broken has failed by now, and says so itself
+        return ""
+    if task.lends.bill is not None:
+        least = task.lends.bill(least)
+    short = [
+        f"{name}={in_units(name, getattr(least, name))}"
+        for name, limit in task.budget.limits().items()
+        if getattr(least, name) > limit
+    ]
+    return f"the budget is too small: below {','.join(short)} it hands in what it was given" if short else ""
 
 
 def error_of(session: Session) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -156,7 +156,8 @@ def _summarise(runs: Sequence[Run], level: float, alpha: float) -> Summary:
         standings=tuple(sorted(standings, key=lambda standing: (-standing.score.value, standing.agent))),
         failures=failures,
         comparisons=comparisons,
-        caveats=tuple(
+        caveats=_notes(by_agent)
+        + tuple(
             f"{problem}: {of_problem[problem].caveat}" for problem in problems if of_problem[problem].caveat
         ),
         spent={
@@ -173,6 +174,17 @@ def _paired(scores: dict[str, Array]) -> dict[str, Array]:
     if not present.any(axis=1).all():
         return scores
     return {agent: np.where(present, x, np.nan) for agent, x in scores.items()}
+
+
+def _notes(by_agent: Mapping[str, Sequence[Run]]) -> tuple[str, ...]:
+    """Whose budget was too small, and on how many problems; the first reason stands for all."""
+    found = []
+    for agent, runs in by_agent.items():
+        noted = {run.problem: run.note for run in runs if run.note}
+        if noted:
+            where = f"on {len(noted)} of {len({run.problem for run in runs})} problems"
+            found.append(f"{agent}: {where} {next(iter(noted.values()))}")
+    return tuple(found)
 
 
 def _axis(runs: Sequence[Run]) -> str:

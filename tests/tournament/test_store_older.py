@@ -22,17 +22,18 @@ def seen(store: Store, key: str) -> tuple[Any, ...]:
     return run.spent, run.budget, run.steps, len(run.records)
 
 
-@pytest.fixture
-def older(tmp_path: Path) -> Path:
-    """As schema 1 was: without tokens of the white box."""
+@pytest.fixture(params=[1, 2])
+def older(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """As schema 1 was, without tokens of the white box, and 2, without the notes of runs."""
     path = tmp_path / "older.db"
     with Store(path) as store:
         store.add([one("first", spent=Cost(evaluations=2))], ["a"], SOURCE, 1.0)
         assert seen(store, "first") == FIRST
     with sqlite3.connect(path) as db:
-        for table in ("runs", "records", "steps"):
+        for table in ("runs", "records", "steps") if request.param == 1 else ():
             db.execute(f"ALTER TABLE {table} DROP COLUMN whitebox_tokens")
-        db.execute("PRAGMA user_version = 1")
+        db.execute("ALTER TABLE runs DROP COLUMN note")
+        db.execute(f"PRAGMA user_version = {request.param}")
         db.execute("PRAGMA journal_mode = DELETE")
     db.close()
     return path
