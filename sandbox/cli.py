@@ -91,7 +91,8 @@ def _prepare_streams() -> None:
 @main.command()
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @click.option(
-    "--agents", help="Who plays: names, or MODULE:CLASS, with options as in 'ucb(exploration=0.5)'."
+    "--agents",
+    help="Who plays: names, or MODULE:CLASS, with options as in 'ucb(exploration=0.5)'; or all that can.",
 )
 @click.option("--seeds", type=int, help="How often each agent plays each problem.")
 @click.option("--budget", help="Limits, as in evaluations=200,usd=0.5,seconds=600.")

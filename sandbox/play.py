@@ -30,11 +30,12 @@ from sandbox import forecast, livematch
 from sandbox.budget import Budget
 from sandbox.errors import MissingExtra, UsageError
 from sandbox.limits import Limits, Retry
-from sandbox.registry import price_of, split_specs
+from sandbox.protocol import unmet
+from sandbox.registry import agent_table, make_agent, price_of, split_specs
 from sandbox.report import terminal
 from sandbox.report.summary import Summary, as_data, summarise
 from sandbox.runner import cores, missing, play_missing
-from sandbox.scenario import Source
+from sandbox.scenario import Scenario, Source
 from sandbox.store import Store
 from sandbox.tournament import Match, Run, load, matches
 from sandbox.whitebox.lending import Lending
@@ -182,11 +183,22 @@ def _wanted(
     wanted = []
     for source in sources:
         scenario = load(source)
-        specs = split_specs(agents) if agents is not None else list(scenario.agents)
+        specs = _specs(agents, scenario)
         if not specs:
             raise UsageError(f"--agents {agents!r}: name at least one agent; `sandbox list agents`")
         wanted += matches(scenario, source, specs, seeds or scenario.seeds, budget or scenario.budget)
     return wanted
+
+
+def _specs(agents: str | None, scenario: Scenario) -> list[str]:
+    """Who plays: those that are named, "all" that can, or the scenario's own."""
+    if agents is None:
+        return list(scenario.agents)
+    if agents.strip() != "all":
+        return split_specs(agents)
+    tasks = [scenario.build(name).task(scenario.budget) for name in scenario.problems]
+    made = {name: make_agent(name) for name in agent_table()}
+    return [name for name, agent in made.items() if not any(unmet(agent, task) for task in tasks)]
 
 
 def _outlooks(
@@ -196,7 +208,7 @@ def _outlooks(
     found = []
     for source in sources:
         scenario = load(source)
-        specs = split_specs(agents) if agents is not None else list(scenario.agents)
+        specs = _specs(agents, scenario)
         limits = budget or scenario.budget
         told = forecast.outlooks(scenario, specs, seeds or scenario.seeds, limits)
         found.append((scenario.name, limits, told))

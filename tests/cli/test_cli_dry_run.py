@@ -40,3 +40,11 @@ def test_an_agent_that_does_not_tell_is_listed(here: Here, folder: Path) -> None
     )
     told = here("run", "quickstart", "--agents", "mine:Mine,random", "--dry-run").stdout
     assert "not told" in told
+
+
+def test_all_who_can_play(here: Here) -> None:
+    told = here("run", "induction30-quick", "--agents", "all", "--dry-run", "--json").stdout
+    (found,) = json.loads(told)
+    names = {outlook["agent"] for outlook in found["agents"]}
+    assert {"random", "thompson", "gp-bo"} <= names
+    assert not names & {"cma-es", "instructzero", "ape"}
