@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from rich.console import Group, RenderableType
+import click
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +16,8 @@ from rich.text import Text
 from sandbox.budget import CURRENCIES, UNITS, Budget, Cost
 from sandbox.protocol import Forecaster, Task
 from sandbox.registry import make_agent
-from sandbox.scenario import Scenario
+from sandbox.scenario import Scenario, Source
+from sandbox.tournament import entrants, load
 
 _SHOWN = ("evaluations", "rows", "completions", "prompt_tokens", "completion_tokens", "usd", "seconds")
 
@@ -49,6 +52,36 @@ class Outlook:
             "least_useful_budget": {name: amount / UNITS[name] for name, amount in self.least.items()},
             "too_small_on": self.short,
         }
+
+
+Told: TypeAlias = Sequence[tuple[str, Budget, Sequence[Outlook]]]
+"""By scenario: its name, the budget, and what each agent expects."""
+
+
+def of_sources(
+    sources: Sequence[Source], agents: str | None, seeds: int | None, budget: Budget | None
+) -> Told:
+    """What each agent expects of each scenario; None stands for what the scenario says."""
+    found = []
+    for source in sources:
+        scenario = load(source)
+        limits = budget or scenario.budget
+        told = outlooks(scenario, entrants(scenario, agents), seeds or scenario.seeds, limits)
+        found.append((scenario.name, limits, told))
+    return found
+
+
+def tell(console: Console, told: Told, as_json: bool) -> None:
+    """Print it, or JSON of it."""
+    if as_json:
+        data = [
+            {"scenario": name, "budget": str(budget), "agents": [one.as_data() for one in found]}
+            for name, budget, found in told
+        ]
+        click.echo(json.dumps(data, indent=2))
+        return
+    for name, budget, found in told:
+        console.print(render(name, budget, found))
 
 
 def outlooks(scenario: Scenario, specs: Sequence[str], seeds: int, budget: Budget) -> list[Outlook]:

@@ -30,14 +30,13 @@ from sandbox import forecast, livematch
 from sandbox.budget import Budget
 from sandbox.errors import MissingExtra, UsageError
 from sandbox.limits import Limits, Retry
-from sandbox.protocol import unmet
-from sandbox.registry import agent_table, make_agent, price_of, split_specs
+from sandbox.registry import price_of
 from sandbox.report import terminal
 from sandbox.report.summary import Summary, as_data, summarise
 from sandbox.runner import cores, missing, play_missing
-from sandbox.scenario import Scenario, Source
+from sandbox.scenario import Source
 from sandbox.store import Store
-from sandbox.tournament import Match, Run, load, matches
+from sandbox.tournament import Match, Run, entrants, load, matches
 from sandbox.whitebox.lending import Lending
 from sandbox.worlds.openai_api import Endpoint
 
@@ -134,12 +133,12 @@ def run_tournament(
         ]
         wanted = _wanted(sources, agents, seeds, limits)
         if dry_run:
-            told = _outlooks(sources, agents, seeds, limits)
+            told = forecast.of_sources(sources, agents, seeds, limits)
         settings = None if live is None else live.settings(wanted, tape)
         if settings is not None:
             wanted = livematch.live_matches(wanted, settings)
     if dry_run:
-        _tell(console, told, as_json)
+        forecast.tell(console, told, as_json)
         return 0
     path = Path(out or (f"{Path(names[0]).stem}.db" if len(names) == 1 else "tournament.db"))
     keys = [key for match in wanted for key in match.keys]
@@ -183,51 +182,11 @@ def _wanted(
     wanted = []
     for source in sources:
         scenario = load(source)
-        specs = _specs(agents, scenario)
+        specs = entrants(scenario, agents)
         if not specs:
             raise UsageError(f"--agents {agents!r}: name at least one agent; `sandbox list agents`")
         wanted += matches(scenario, source, specs, seeds or scenario.seeds, budget or scenario.budget)
     return wanted
-
-
-def _specs(agents: str | None, scenario: Scenario) -> list[str]:
-    """Who plays: those that are named, "all" that can, or the scenario's own."""
-    if agents is None:
-        return list(scenario.agents)
-    if agents.strip() != "all":
-        return split_specs(agents)
-    tasks = [scenario.build(name).task(scenario.budget) for name in scenario.problems]
-    made = {name: make_agent(name) for name in agent_table()}
-    return [name for name, agent in made.items() if not any(unmet(agent, task) for task in tasks)]
-
-
-def _outlooks(
-    sources: Sequence[Source], agents: str | None, seeds: int | None, budget: Budget | None
-) -> list[tuple[str, Budget, list[forecast.Outlook]]]:
-    """By scenario: its name, the budget, and what each agent expects."""
-    found = []
-    for source in sources:
-        scenario = load(source)
-        specs = _specs(agents, scenario)
-        limits = budget or scenario.budget
-        told = forecast.outlooks(scenario, specs, seeds or scenario.seeds, limits)
-        found.append((scenario.name, limits, told))
-    return found
-
-
-def _tell(
-    console: Console, told: Sequence[tuple[str, Budget, Sequence[forecast.Outlook]]], as_json: bool
-) -> None:
-    """What a dry run found."""
-    if as_json:
-        data = [
-            {"scenario": name, "budget": str(budget), "agents": [one.as_data() for one in found]}
-            for name, budget, found in told
-        ]
-        click.echo(json.dumps(data, indent=2))
-        return
-    for name, budget, found in told:
-        console.print(forecast.render(name, budget, found))
 
 
 def _jobs(sources: Sequence[Source]) -> int:

@@ -22,7 +22,7 @@ from sandbox.drivers import virtual
 from sandbox.errors import ScenarioError, UsageError
 from sandbox.manners import message
 from sandbox.protocol import Agent, Forecaster, Needs, Plan, Task, unmet
-from sandbox.registry import agent_digest, canonical, load_scenario, make_agent
+from sandbox.registry import agent_digest, agent_table, canonical, load_scenario, make_agent, split_specs
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import Session
 from sandbox.spaces import Candidate
@@ -125,6 +125,17 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def entrants(scenario: Scenario, agents: str | None) -> list[str]:
+    """Who plays: those that `agents` names, "all" that can, or for None the scenario's own."""
+    if agents is None:
+        return list(scenario.agents)
+    if agents.strip() != "all":
+        return split_specs(agents)
+    tasks = [scenario.build(name).task(scenario.budget) for name in scenario.problems]
+    made = {name: make_agent(name) for name in agent_table()}
+    return [name for name, agent in made.items() if not any(unmet(agent, task) for task in tasks)]
 
 
 def matches(
