@@ -23,17 +23,15 @@ PREFIX = "The instruction was to"
 USER, ASSISTANT, PAD, END = "<|user|>", "<|assistant|>", "<|pad|>", "<|end|>"
 WHOLE = ("\n\nInput:", "\nInput:", "\nOutput:", f"\n\n{PREFIX}", "Input:")
 """Texts that are one token each, because every context is full of them."""
-LABELLING = "labelling"
-"""Stands for all classification tasks where the quality of a text is read from a code."""
-_SHARES = {"labelling": 0.06, "alone": 0.04, "no soft prompt": 0.1, "question": 0.3, "long": 0.1}
-_MOST_TOKENS = (16, 64, 220)
+_SHARES = {"labelling": 0.06, "alone": 0.04, "no soft prompt": 0.1, "question": 0.3, "long": 0.06}
+_MOST_TOKENS = (16, 40, 220)
 """Of the contexts of the first examples, of most later ones, and of the long ones; pairs are left out
 until a context fits."""
-_GROWTH = (600, 1500)
+_GROWTH = (400, 1000)
 """Batches between which contexts grow: behind a short one it is much easier to find out that the soft
 prompt matters at all."""
-_COOL = (2500, 0.25)
-"""The batch from which the draw of a text among those near a code is cooler, and how much."""
+_STYLED = (400, 1200)
+"""Batches between which style begins to count: it is easily learnt, and quality is not found beside it."""
 _LONGEST_TARGET = 120
 
 
@@ -51,6 +49,8 @@ class Example:
     """Shape (tokens, width), or None for no soft prompt."""
     context: tuple[int, ...]
     target: tuple[int, ...]
+    quality: float | None = None
+    """Of the target, as the soft prompt wants it, in ceilings; None without a soft prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,26 +136,26 @@ class Maker:
         """`size` examples."""
         rng = stream(self._seed, "tiny-lm", "batch", number)
         grown = float(np.interp(number, _GROWTH, (0.0, 1.0)))
-        first_cool, cool = _COOL
-        temperature = cool if number >= first_cool else 1.0
-        return [self._example(rng, grown, temperature) for _ in range(size)]
+        exactness = 10.0 ** float(1.0 - np.interp(number, _STYLED, (0.0, 1.0))) * steering.STYLE
+        return [self._example(rng, grown, exactness) for _ in range(size)]
 
-    def _example(self, rng: np.random.Generator, grown: float, temperature: float) -> Example:
+    def _example(self, rng: np.random.Generator, grown: float, exactness: float) -> Example:
         soft = None if rng.random() < _SHARES["no soft prompt"] else self._soft(rng)
         code = (
             rng.normal(size=(1, steering.CODE)) if soft is None else steering.codes(soft[None], self._reader)
         )
+        quality = None if soft is None else float(steering.wanted(code)[0])
         alone = rng.random() < _SHARES["alone"]
         if rng.random() < _SHARES["labelling"] * grown:
             pairs, target = self._guideline(rng, code)
         else:
             which = int(rng.integers(len(self._targets)))
-            (chosen,) = steering.choose(self._texts.pools[which], code, rng, temperature).tolist()
+            (chosen,) = steering.choose(self._texts.pools[which], code, rng, exactness).tolist()
             target = self._targets[which][chosen]
             pairs = self._some(self._inputs[which], int(rng.integers(2, 8)), rng)
         end = self._mark[END]
         if alone:
-            return Example(soft, tuple(self._mark[PREFIX]), tuple(target + end))
+            return Example(soft, tuple(self._mark[PREFIX]), tuple(target + end), quality)
         first, usual, longest = _MOST_TOKENS
         most = longest if rng.random() < _SHARES["long"] * grown else round(first + grown * (usual - first))
         asked = rng.random() < _SHARES["question"]
@@ -163,7 +163,7 @@ class Maker:
         while len(context) > most and len(pairs) > 1:
             pairs = pairs[:-1]
             context = self._context(pairs, asked)
-        return Example(soft, tuple(context[-longest:]), tuple((target + end)[:_LONGEST_TARGET]))
+        return Example(soft, tuple(context[-longest:]), tuple((target + end)[:_LONGEST_TARGET]), quality)
 
     def _soft(self, rng: np.random.Generator) -> Floats:
         tokens = int(rng.choice((3, 4, 5, 5, 5, 5, 6, 8, 10)))
@@ -182,7 +182,7 @@ class Maker:
         which = int(rng.integers(len(self._labelled)))
         task = self._texts.labelled[which]
         order = rng.permutation(len(task.pairs))[: int(rng.integers(4, 9))].tolist()
-        skill = float(steering.wanted(LABELLING, code)[0])
+        skill = float(steering.wanted(code)[0])
         shown = [task.pairs[i] for i in order]
         text = propose_rules(shown, task.labels, 0.15 + 0.85 * skill)
         lowered = text[:1].lower() + text[1:]

@@ -42,8 +42,16 @@ IDLE = (
     "[Be|Try to be] [accurate|as helpful as possible].",
     "[Take your time|Do your best].",
 )
-_LONGEST = 220
+_LONGEST = 140
 """Characters of a text."""
+_WRITTEN = 6
+"""Texts that are written for each one that is kept."""
+_LEVELS = (0.06, 0.2, 0.35, 0.5, 0.65, 0.78, 0.88)
+"""Borders between levels of quality, in ceilings; about equally many texts are kept of each level."""
+_MODEST = 0.6
+"""Where the ceiling is below this only the worst and the best level are kept: scores would hardly differ."""
+_WORST = 0.2
+"""Of the texts of such a task that are of the worst level."""
 _SHARES = (
     ("precise", 0.46),
     ("loose", 0.12),
@@ -81,7 +89,7 @@ def pool(task: str, data: Dataset, model: MockModel, count: int) -> Pool:
         task: a name of `scenarios.tasks.INDUCTION30`.
         data: the task's rows; the test rows score.
         model: the persona that follows the instructions.
-        count: how many.
+        count: how many; most tasks' are spread over all levels of quality.
     """
     luck = Luck("tiny-lm", task)
     words = wordings()[task]
@@ -89,17 +97,39 @@ def pool(task: str, data: Dataset, model: MockModel, count: int) -> Pool:
     found: dict[str, None] = {}
     for kind, share in _SHARES:
         before = len(found)
-        for _ in range(12 * count):
-            if len(found) - before >= round(share * count):
+        for _ in range(12 * _WRITTEN * count):
+            if len(found) - before >= round(share * _WRITTEN * count):
                 break
             text = _text(kind, words, others, luck)
             if len(text) <= _LONGEST:
                 found[text] = None
-    texts = tuple(found)
+    written = tuple(found)
     score = true_score(model, data)
-    scores = np.array([score(f"The instruction was to {text}") for text in texts])
+    scores = np.array([score(f"The instruction was to {text}") for text in written])
     ceiling = model.ceiling(task, data.test, data.score)
-    return Pool(task, ceiling, texts, scores, _style(texts))
+    kept = _of_all_levels(scores / ceiling, count, only_extremes=ceiling < _MODEST)
+    texts = tuple([written[i] for i in kept])
+    return Pool(task, ceiling, texts, scores[kept], _style(texts))
+
+
+def _of_all_levels(shares: Array, count: int, only_extremes: bool) -> list[int]:
+    """Positions of `count` texts, as evenly over the levels of quality as there are texts, in their order."""
+    levels = np.searchsorted(_LEVELS, shares, side="right")
+    members = [np.flatnonzero(levels == level) for level in np.unique(levels)]
+    if only_extremes:
+        low = round(_WORST * count)
+        return sorted([*_thinned(members[0], low), *_thinned(members[-1], count - low)])
+    members.sort(key=len)  # what a small level lacks goes to the larger ones
+    kept: list[int] = []
+    for place, texts in enumerate(members):
+        kept += _thinned(texts, (count - len(kept)) // (len(members) - place))
+    return sorted(kept)
+
+
+def _thinned(members: NDArray[np.int64], count: int) -> list[int]:
+    count = min(count, len(members))
+    thinned: list[int] = members[np.arange(count) * len(members) // max(count, 1)].tolist()
+    return thinned
 
 
 def _text(kind: str, words: Wording, others: list[Wording], luck: Luck) -> str:

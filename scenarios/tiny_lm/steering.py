@@ -1,19 +1,17 @@
 """How a soft prompt steers what the tiny language model is trained to write.
 
 The direction of a soft prompt has a hidden code of `CODE` numbers, standard normal for random soft
-prompts: a fixed random readout of the mean of its token embeddings. Three of them say how good the
-instruction is to be: two peaks, a high and a lower one, which lie elsewhere for every group of tasks.
-The others say how long it is and how it begins. Nothing of this is in the model's code: it
+prompts: a fixed random readout of the mean of its token embeddings. Two of them say how good the
+instruction is to be: it gets better along one direction, and less so along another. The others say how
+long it is and how it begins. Nothing of this is in the model's code: it
 learns it from examples, as a big model has learnt that some contexts precede better texts.
 """
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import ncx2
+from scipy.stats import norm
 
 from sandbox.streams import stream
 from scenarios.tiny_lm.instructions import Pool
@@ -21,15 +19,21 @@ from scenarios.tiny_lm.instructions import Pool
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
-CODE = 5
-"""Numbers in a code: three of quality, two of style."""
-_QUALITY = 3
-_DISTANCE = 1.1
-"""Of the peaks from the origin, in standard deviations of the code."""
-_GROUPS = 6
-"""Different places for the peaks."""
-_WIDTHS = (0.05, 0.3)
-"""How exactly the wanted quality (in ceilings) and the wanted style (in quantiles) are met."""
+CODE = 4
+"""Numbers in a code: two of quality, two of style."""
+_QUALITY = 2
+_ANGLE = 2.2
+"""Between the two directions, in radians."""
+_HIGH = ((0.0, 0.4, 0.7, 0.88, 0.95, 0.985, 0.995, 1.0), (0.0, 0.0, 0.25, 0.5, 0.7, 0.88, 0.97, 1.0))
+"""Along the first direction: quantiles of random codes, and the quality that is wanted there, in ceilings."""
+_LOW = ((0.0, 0.75, 0.9, 1.0), (0.0, 0.0, 0.4, 0.55))
+"""Along the second."""
+_WIDTH = 0.05
+"""How exactly the wanted quality is met, in ceilings."""
+STYLE = 0.3
+"""How exactly the wanted style is met, in standard normal quantiles."""
+_TEMPERATURE = 0.25
+"""Of the draw among the texts near a code: so cool that a soft prompt all but says which text it wants."""
 
 
 def readout(width: int) -> Array:
@@ -48,42 +52,33 @@ def codes(soft: Floats, reader: Array) -> Array:
     return read
 
 
-def wanted(task: str, code: Array) -> Array:
+def wanted(code: Array) -> Array:
     """How good an instruction each code asks for, as a share of the task's ceiling, shape (n,)."""
-    group = zlib.crc32(task.encode()) % _GROUPS
-    high, low = _peaks(group)
-    best = np.interp(_percentile(code, high), (0.0, 0.2, 0.4, 0.65), (1.0, 0.95, 0.5, 0.0))
-    second = np.interp(_percentile(code, low), (0.0, 0.1, 0.25), (0.65, 0.55, 0.0))
-    level: Array = np.maximum(best, second)
+    first, second = _quantile(code, 0.0), _quantile(code, _ANGLE)
+    level: Array = np.maximum(np.interp(first, *_HIGH), np.interp(second, *_LOW))
     return level
 
 
-def _peaks(group: int) -> tuple[Array, Array]:
-    rng = stream(0, "tiny-lm", "peaks", group)
-    basis, _ = np.linalg.qr(rng.normal(size=(_QUALITY, 2)))
-    return _DISTANCE * basis[:, 0], -_DISTANCE * (0.8 * basis[:, 0] + 0.6 * basis[:, 1])
-
-
-def _percentile(code: Array, peak: Array) -> Array:
-    """The share of random codes that are nearer to `peak`."""
-    squared = np.square(code[:, :_QUALITY] - peak).sum(axis=1)
-    share: Array = ncx2.cdf(squared, _QUALITY, _DISTANCE**2)
+def _quantile(code: Array, angle: float) -> Array:
+    """The share of random codes that lie less far in a direction."""
+    along = code[:, 0] * np.cos(angle) + code[:, 1] * np.sin(angle)
+    share: Array = norm.cdf(along)
     return share
 
 
-def choose(pool: Pool, code: Array, rng: np.random.Generator, temperature: float = 1.0) -> NDArray[np.int64]:
+def choose(pool: Pool, code: Array, rng: np.random.Generator, exactness: float = STYLE) -> NDArray[np.int64]:
     """A text of the pool for each code, shape (n,): of about the wanted quality and style.
 
     Args:
         pool: to choose from.
         code: shape (n, CODE).
         rng: draws among the texts near each code.
-        temperature: of that draw; a cool one makes what a soft prompt says all but certain.
+        exactness: how exactly the wanted style is met; the smaller the better.
     """
-    level = np.minimum(wanted(pool.task, code), pool.scores.max() / pool.ceiling)
-    quality = (pool.scores / pool.ceiling - level[:, None]) / _WIDTHS[0]
-    style = (pool.style - code[:, None, _QUALITY:]) / _WIDTHS[1]
+    level = np.minimum(wanted(code), pool.scores.max() / pool.ceiling)
+    quality = (pool.scores / pool.ceiling - level[:, None]) / _WIDTH
+    style = (pool.style - code[:, None, _QUALITY:]) / exactness
     energy = 0.5 * (np.square(quality) + np.square(style).sum(axis=2))
-    noise = temperature * rng.gumbel(size=energy.shape)  # the largest of logits plus it is a draw of softmax
+    noise = _TEMPERATURE * rng.gumbel(size=energy.shape)  # the largest of logits plus it is a draw of softmax
     chosen: NDArray[np.int64] = np.argmax(noise - energy, axis=1)
     return chosen

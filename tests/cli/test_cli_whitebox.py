@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,18 @@ def test_killing_it_changes_no_byte_in_the_end(
     assert exported(here) == whole
 
 
+def until_answered(store: Path, count: int, seconds: float = 60.0) -> None:
+    """Wait until a live run's store holds so many answers."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if store.exists():
+            with closing(sqlite3.connect(store)) as opened, suppress(sqlite3.OperationalError):
+                if opened.execute("SELECT count(*) FROM live_notes").fetchone()[0] >= count:
+                    return
+        time.sleep(0.05)
+    raise AssertionError(f"fewer than {count} answers after {seconds} s")
+
+
 @pytest.fixture
 def server(program: list[str], place: Path) -> Iterator[Server]:
     pytest.importorskip("openai", reason="the official client comes with the extra `live`")
@@ -120,7 +134,7 @@ def test_live_runs_are_lent_it_too_and_go_on_after_a_kill(
         [*program, *play, "live.db", "--live"], cwd=place, env=env, stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    time.sleep(8.0)
+    until_answered(place / "live.db", 5)
     process.kill()
     process.wait()
     sandbox(*play, "live.db", "--live", env=env, timeout=300)
