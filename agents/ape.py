@@ -12,6 +12,7 @@ import numpy as np
 from agents.common import blind_guess, check_real, check_whole, preset_with
 from agents.costs import Forecast, within
 from agents.first_prompts import TEMPERATURE, TOKENS, guess
+from agents.labels import finished
 from agents.scorebook import looks, some_rows, space_of
 from agents.templates.induction import resample
 from agents.writing import candidate, plain, tagged, write
@@ -163,7 +164,7 @@ class _Search:
         self._space = space_of(task)
         self.best = str(blind_guess(task, rng))
         self._means: dict[str, float] = {}
-        """Of the texts that were looked at."""
+        """Of the instructions that were looked at, without the format line."""
 
     def propose(self) -> Plan[list[str]]:
         """Distinct instructions, in the order in which they came."""
@@ -179,8 +180,8 @@ class _Search:
 
     def score(self, texts: Sequence[str]) -> Plan[None]:
         """Look at each text on rows of its own."""
-        asked = [(text, some_rows(self._task, self._known.rows, self._rng)) for text in texts]
-        for (text, _), seen in zip(asked, (yield from looks(asked)), strict=True):
+        asked = [(self._whole(text), some_rows(self._task, self._known.rows, self._rng)) for text in texts]
+        for text, seen in zip(texts, (yield from looks(asked)), strict=True):
             if seen is not None:
                 self._means[text] = seen.score
         yield from self._hand_in(self._means)
@@ -196,7 +197,7 @@ class _Search:
                 much = counts + 1e-3
                 bound = sums / much + exploration * np.sqrt(np.log(much.sum()) / much)
                 chosen = np.argsort(-bound, kind="stable")[:picks].tolist()
-            asked = [(texts[i], some_rows(self._task, known.rows, rng)) for i in chosen]
+            asked = [(self._whole(texts[i]), some_rows(self._task, known.rows, rng)) for i in chosen]
             for i, seen in zip(chosen, (yield from looks(asked)), strict=True):
                 if seen is not None:
                     counts[i] += known.rows
@@ -219,8 +220,12 @@ class _Search:
         return list(found)
 
     def _hand_in(self, means: dict[str, float]) -> Plan[None]:
+    def _whole(self, text: str) -> str:
+        """An instruction with the format line, where the task has one."""
+        return finished(text, self._task, self._space)
+
         if means:
-            leader = max(means, key=means.__getitem__)
+            leader = self._whole(max(means, key=means.__getitem__))
             if leader != self.best:
                 self.best = leader
                 yield from Recommend(leader)

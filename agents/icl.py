@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.common import check_whole
-from agents.labels import labels_of
+from agents.labels import closing_of, labels_of
 from agents.scorebook import space_of
-from agents.templates.meta import many_shot
+from agents.templates.meta import closed, many_shot
 from agents.text_edits import fit
 from sandbox.budget import FREE, Budget, Cost
 from sandbox.protocol import Needs, Plan, Recommend, Task
+from sandbox.spaces import FreeText
 from sandbox.tokens import count
 
 
@@ -38,15 +39,23 @@ class ICL:
 
     def plan(self, task: Task, rng: np.random.Generator) -> Plan[str]:
         """See `sandbox.protocol.Agent`."""
-        space, labels = space_of(task), labels_of(task)
-        shown = list(task.demos[: self.shots])
-        text = many_shot(shown, labels)
-        while shown and (len(text) > space.longest or count(text) > self.max_tokens):
-            shown.pop()
-            text = many_shot(shown, labels)
-        text = fit(text, space)
+        space = space_of(task)
+        text = fit(self._text(task, space), space)
         yield from Recommend(text)
         return text
+
+    def _text(self, task: Task, space: FreeText) -> str:
+        """As many examples as fit."""
+        labels, line = labels_of(task), closing_of(task)
+        shown = list(task.demos[: self.shots])
+        sizes = [count(f"Input: {x}\nLabel: {y}\n") for x, y in shown]
+        room = self.max_tokens - count(closed(many_shot((), labels), line))
+        while shown and sum(sizes) > room:
+            shown.pop()
+            sizes.pop()
+        while shown and len(closed(many_shot(shown, labels), line)) > space.longest:
+            shown.pop()
+        return closed(many_shot(shown, labels), line)
 
     def least_useful_budget(self, task: Task) -> Cost:
         """See `sandbox.protocol.Forecaster`: nothing."""

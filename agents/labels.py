@@ -1,8 +1,11 @@
-"""The labels of a classification task, read off its worked examples."""
+"""The labels of a classification task, and the line that lists them."""
 
 from __future__ import annotations
 
+from agents.templates.meta import closed, closing
+from agents.text_edits import fit
 from sandbox.protocol import Task
+from sandbox.spaces import FreeText
 
 _WORDS, _CHARACTERS = 5, 40
 _REPEATS = 0.7
@@ -10,11 +13,36 @@ _REPEATS = 0.7
 
 
 def labels_of(task: Task) -> tuple[str, ...]:
-    """The distinct outputs in order of appearance if they are labels: short, and some repeat; else none.
+    """The labels that the task names; else the distinct outputs of its worked examples, in order.
 
-    An agent is not told whether a task is a classification; it sees what a person would see.
+    Outputs are labels if they are short and some repeat, as a person would see; else there are none.
     """
+    if task.labels:
+        return task.labels
     outputs = [output.strip() for _, output in task.demos]
     kinds = tuple(dict.fromkeys(outputs))
     short = all(0 < len(kind) <= _CHARACTERS and len(kind.split()) <= _WORDS for kind in kinds)
     return kinds if short and 1 < len(kinds) <= _REPEATS * len(outputs) else ()
+
+
+def closing_of(task: Task) -> str:
+    """The format line behind every instruction; "" where the world puts it there, or there are no labels.
+
+    Xiao et al. (2025), "Prompt-MII", appendix A.4: every method has it.
+    """
+    return "" if task.labels else closing(labels_of(task))
+
+
+def finished(text: str, task: Task, space: FreeText) -> str:
+    """An instruction as a candidate: cut so that the format line finds room behind it.
+
+    Args:
+        text: the instruction alone.
+        task: whose labels count.
+        space: what is allowed; where not even the line fits, a seed is taken.
+    """
+    line = closing_of(task)
+    room = space.longest - len(line) - 1
+    if line and 0 < room < len(text):
+        text = text[:room].rstrip()
+    return fit(closed(text, line), space)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.labels import labels_of
+from agents.labels import finished, labels_of
 from agents.scorebook import space_of
 from agents.templates.meta import naive
-from agents.text_edits import fit
 from sandbox.budget import FREE, Budget, Cost
 from sandbox.protocol import Needs, Plan, Recommend, Task
 
@@ -26,7 +25,7 @@ class Naive:
 
     def plan(self, task: Task, rng: np.random.Generator) -> Plan[str]:
         """See `sandbox.protocol.Agent`."""
-        text = fit(naive(labels_of(task)), space_of(task))
+        text = finished(naive(labels_of(task)), task, space_of(task))
         yield from Recommend(text)
         return text
 

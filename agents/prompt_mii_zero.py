@@ -8,10 +8,9 @@ import numpy as np
 
 from agents.common import blind_guess, check_whole
 from agents.costs import Forecast, within
-from agents.labels import labels_of
+from agents.labels import finished, labels_of
 from agents.scorebook import space_of
-from agents.templates.meta import STYLES, closing, meta
-from agents.text_edits import fit
+from agents.templates.meta import STYLES, meta
 from agents.writing import candidate, fenced, write_one
 from sandbox.budget import Budget, Cost
 from sandbox.errors import BudgetExhausted, nearest
@@ -55,10 +54,10 @@ class PromptMIIZero:
             told = yield from write_one(Complete(self._prompt(task), 1, 0.0, self.max_tokens))
         except BudgetExhausted:
             return best
-        space, labels = space_of(task), labels_of(task)
+        space = space_of(task)
         made = candidate(fenced(told), space)
         if made is not None:
-            best = fit("\n".join(filter(None, (made, closing(labels)))), space)
+            best = finished(made, task, space)
             yield from Recommend(best)
         return best
 

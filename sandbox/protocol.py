@@ -202,6 +202,8 @@ class Task:
     score_range: tuple[float, float] = (0.0, 1.0)
     lends: Asides = NOTHING
 
+    labels: tuple[str, ...] = ()
+    """The valid answers of a classification, where the world lists them behind every instruction itself."""
 
 class Agent(Protocol):
     """A prompt optimizer: a name, its needs, and a plan that returns the recommendation."""

@@ -35,6 +35,8 @@ class Problem:
     dev_rows: int = 0
     score_range: tuple[float, float] = (0.0, 1.0)
     lends: Asides = field(default_factory=Asides)
+    labels: tuple[str, ...] = ()
+    """See `sandbox.protocol.Task`."""
     caveat: str = ""
     """What everybody who reads a result must know, such as a surrogate's fidelity."""
 
@@ -48,6 +50,7 @@ class Problem:
             dev_rows=self.dev_rows,
             score_range=self.score_range,
             lends=self.lends,
+            labels=self.labels,
         )
 
     def endless(self, budget: Budget) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -13,15 +14,17 @@ from mocks.llm.writing.luck import Luck
 from mocks.llm.writing.phrases import phrase
 from mocks.service import Service
 from sandbox.budget import Cost
+from sandbox.classification import format_line
 from sandbox.dataset import Dataset, Row
 from sandbox.errors import ScenarioError, UsageError, nearest
 from sandbox.protocol import Asides
 from sandbox.scenario import Problem
 from sandbox.session import World
 from sandbox.spaces import Candidate, FreeText, Pool
-from sandbox.worlds.chat import Asking, ChatWorld, expected_score
+from sandbox.worlds.chat import Asking, ChatWorld
 from scenarios import tasks
 from scenarios.schema import ChatProblems
+from scenarios.judging import truth_of
 from scenarios.tasks import classification
 
 SEEDS = (
@@ -31,7 +34,9 @@ SEEDS = (
     "Look at the input and write what belongs to it.",
 )
 """What an agent starts from in free text: instructions that say nothing of the task."""
-_CLASSIFICATION = "classification-"
+LABEL_SEEDS = ("Classify the text.", "Which label fits the input?", "Sort the input into a class.")
+"""The same where there are labels."""
+_CLASSIFICATION = re.compile(r"classification-\d{1,9}(-n[1-9]\d{0,5})?")
 _QUALITIES = (0.05, 0.25, 0.4, 0.55, 0.7, 0.9)
 """Of a pool's instructions, in turn; see `mocks.llm.writing.phrases.phrase`."""
 
@@ -46,11 +51,7 @@ def find(entry: ChatProblems, data: str | None, where: str) -> Entry:
     if entry.model not in personas():
         raise ScenarioError(f"{where}: unknown model {entry.model!r}: {nearest(entry.model, personas())}")
     known = list(tasks.TASKS) if data is None else tasks.names(Path(data))
-    wanted = entry.tasks
-    if isinstance(wanted, str):
-        if wanted not in ("induction30", "all"):
-            raise ScenarioError(f'{where}: tasks={wanted!r}: a list of tasks, or "induction30", or "all"')
-        wanted = [name for name in known if name in tasks.INDUCTION30 or wanted == "all" or data is not None]
+    wanted = _wanted(entry, known, data is not None, where)
     sizes = {
         "train": entry.train,
         "dev": entry.rows if entry.rows is not None else entry.dev,
@@ -58,11 +59,12 @@ def find(entry: ChatProblems, data: str | None, where: str) -> Entry:
     }
     found: dict[str, Callable[[], Dataset]] = {}
     for name in wanted:
-        number = name.removeprefix(_CLASSIFICATION)
-        if name.startswith(_CLASSIFICATION) and number.isdecimal():
-            found[name] = partial(classification.make, int(number), **sizes)
+        if _CLASSIFICATION.fullmatch(name):
+            with_shots = [] if "-n" in name else [f"{name}-n{shots}" for shots in entry.shots]
+            for labelled in with_shots or [name]:
+                found[labelled] = partial(_labelled, labelled, sizes)
         elif name not in known:
-            hint = nearest(name, [*known, _CLASSIFICATION + "0"])
+            hint = nearest(name, [*known, "classification-0"])
             raise ScenarioError(f"{where}: unknown task {name!r}: {hint}")
         elif data is None:
             found[name] = partial(_generated, name, entry.data_seed, sizes)
@@ -72,6 +74,27 @@ def find(entry: ChatProblems, data: str | None, where: str) -> Entry:
 
 
 def _generated(name: str, seed: int, sizes: dict[str, int]) -> Dataset:
+def _wanted(entry: ChatProblems, known: Sequence[str], published: bool, where: str) -> list[str]:
+    """The names of the tasks of a problem table."""
+    named = entry.tasks
+    if named == "held-out":
+        named = [f"classification-{number}" for number in classification.HELD_OUT]
+    elif isinstance(named, str):
+        if named not in ("induction30", "all"):
+            choice = 'a list of tasks, or "induction30", or "all", or "held-out"'
+            raise ScenarioError(f"{where}: tasks={named!r}: {choice}")
+        named = [name for name in known if name in tasks.INDUCTION30 or entry.tasks == "all" or published]
+    return named[: entry.count]
+
+
+def _labelled(name: str, sizes: dict[str, int]) -> Dataset:
+    """A generated labelling task: "classification-NUMBER" or "classification-NUMBER-nSHOTS"."""
+    number, _, shots = name.removeprefix("classification-").partition("-n")
+    if not shots:
+        return classification.make(int(number), **sizes)
+    return classification.with_shots(int(number), int(shots), train=sizes["train"], test=sizes["test"])
+
+
     """A task of these sizes, or where it has fewer rows, of the same shares of what there is."""
     return tasks.make(name, seed=seed, **tasks.fitting(name, **sizes))
 
@@ -98,6 +121,16 @@ class Entry:
         return MockModel(self.table.model, self.memory())
 
     def memory(self) -> dict[str, Mapping[str, tuple[str, ...]]]:
+    def asking(self, name: str) -> Asking:
+        """How the rows of a task are put to the model.
+
+        Raises:
+            ValueError: for a setting that cannot be.
+        """
+        table, labels = self.table, self.dataset(name).labels
+        closing = format_line(labels) if labels and table.format_line else ""
+        return Asking(table.model, table.temperature, table.max_tokens, table.cache, closing)
+
         """The facts of published rows: accepted answers by skill and input."""
         if not self.published:
             return {}
@@ -128,15 +161,16 @@ def problem(entry: Entry, name: str, service: Service, where: str) -> Problem:
     """
     table = entry.table
     try:
-        asking = Asking(table.model, table.temperature, table.max_tokens, table.cache)
         dataset, model = entry.dataset(name), entry.model
     except (ValueError, UsageError) as exc:
+        asking = entry.asking(name)
+        score = truth_of(table.judge, model.outcomes, dataset, asking)
         raise ScenarioError(f"{where}: {name}: {exc}") from exc
     service = service_of(table.model, service)
 
     @lru_cache(maxsize=4096)
     def truth(candidate: Candidate) -> float:
-        return expected_score(model.outcomes, dataset, asking, str(candidate))
+        return score(str(candidate))
 
     def world(seed: int) -> World:
         attempts = service.retry.attempts if service.bills_failures else 1
@@ -148,9 +182,10 @@ def problem(entry: Entry, name: str, service: Service, where: str) -> Problem:
         optimum = max(map(truth, space.texts))
         baseline = sum(map(truth, space.texts)) / len(space.texts)
     else:
-        space = FreeText(SEEDS, words=_words(), longest=table.longest)
+        seeds = LABEL_SEEDS if dataset.labels else SEEDS
+        space = FreeText(seeds, words=_words(), longest=table.longest)
         optimum = _ceiling(model, dataset)
-        baseline = max(map(truth, SEEDS))
+        baseline = max(map(truth, seeds))
     return Problem(
         name=name,
         description=dataset.description,
@@ -163,6 +198,7 @@ def problem(entry: Entry, name: str, service: Service, where: str) -> Problem:
         demos=tuple((row.input, row.answers[0]) for row in dataset.train),
         dev_rows=len(dataset.dev),
         lends=Asides(completions=table.completions, bill=partial(_bill, service)),
+        labels=dataset.labels if asking.closing else (),
     )
 
 

@@ -76,7 +76,16 @@ class ChatProblems(Common):
 
     kind: Literal["chat"]
     tasks: list[str] | str = "induction30"
-    """Names, or "induction30", or "all"; a generated labelling task is "classification-NUMBER"."""
+    """Names, or "induction30", "all" or "held-out"; a generated labelling task is "classification-NUMBER"."""
+    count: Annotated[int, Field(ge=1)] | None = None
+    """Of the tasks, the first so many; all if it is not said."""
+    shots: list[Annotated[int, Field(ge=1)]] = []
+    """Labelled rows that agents have in all, as Prompt-MII counts: of each labelling task one problem for
+    each of these numbers, with so many train rows as worked examples, and evaluations on the same ones."""
+    judge: Literal["mean", "macro-f1", "reward-f1", "table-f1"] = "mean"
+    """Whose score is the truth; evaluations are the mean over rows in any case. See `scenarios.judging`."""
+    format_line: bool = True
+    """Whether the labels of a labelling task stand behind every instruction, as in Prompt-MII."""
     model: str = "mock-gpt-3.5-turbo"
     space: Literal["text", "pool"] = "text"
     pool: Annotated[int, Field(ge=2, le=2000)] = 60

@@ -18,18 +18,21 @@ def closing(labels: Sequence[str]) -> str:
     return format_line(labels) if labels else ""
 
 
+def closed(instruction: str, line: str) -> str:
+    """An instruction with the format line behind it, if there is one."""
+    return f"{instruction}\n{line}" if line else instruction
+
+
 def naive(labels: Sequence[str]) -> str:
     """The fixed sentence, without a word on the task."""
-    told = "Classify the text." if labels else "Give the output for the input."
-    return " ".join(filter(None, (told, closing(labels))))
+    return "Classify the text." if labels else "Give the output for the input."
 
 
 def many_shot(pairs: Pairs, labels: Sequence[str]) -> str:
     """Worked examples in two lines each, then the wish to do the next one."""
     name = "Label" if labels else "Output"
     shown = "\n".join([f"Input: {x}\n{name}: {y}" for x, y in pairs])
-    told = "Now do the same for the next input."
-    return f"{shown}\n\n" + " ".join(filter(None, (told, closing(labels))))
+    return f"{shown}\n\nNow do the same for the next input."
 
 
 def meta(pairs: Pairs, labels: Sequence[str], style: str) -> str:

@@ -27,12 +27,18 @@ class Asking:
     """Completion tokens of a row's answer; so many are reserved."""
     cache: bool = True
     """Whether a row that was answered for an instruction is remembered; asking again is then free."""
+    closing: str = ""
+    """What stands behind every instruction, such as the format line of a classification."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature <= 2:
             raise ValueError(f"temperature={self.temperature}: between 0 and 2")
         if not 1 <= self.max_tokens <= 100_000:
             raise ValueError(f"max_tokens={self.max_tokens}: between 1 and 100,000")
+
+    def told(self, candidate: str) -> str:
+        """The whole instruction that the model reads."""
+        return f"{candidate}\n{self.closing}" if self.closing else candidate
 
 
 class Desk(Protocol):
@@ -89,7 +95,7 @@ class Rows:
         asking = self.asking
         messages: Messages
         if isinstance(request, RowCall):
-            messages = prompt(request.candidate, self.dataset.dev[request.row].input)
+            messages = prompt(asking.told(request.candidate), self.dataset.dev[request.row].input)
             return build(
                 ChatCall,
                 (messages, asking.model, 1, asking.temperature, 1.0, asking.max_tokens, (), self.seed),
@@ -197,9 +203,12 @@ class ChatWorld(Rows):
         """See `sandbox.session.World`."""
         request, desk = ticket.request, self._desk
         call = self.call_of(request)
-        answer = self.model.answer(call, ticket.repeat)
-        read, written = answer.prompt_tokens, answer.completion_tokens
         luck = luck_of(call, ticket.repeat)
+        try:
+            answer = self.model.answer(call, ticket.repeat)
+        except AnswerFailed as refused:  # at once and for good: it does not fit the model's context
+            return Reply(AnswerFailed(*refused.args), FREE, desk.nanoseconds(luck, 0, 0))
+        read, written = answer.prompt_tokens, answer.completion_tokens
         if desk.reliable:
             nanoseconds = desk.nanoseconds(luck, read, written)
         else:
@@ -217,11 +226,15 @@ class ChatWorld(Rows):
     def _bound(self, request: Request[Any]) -> int:
         if isinstance(request, RowCall):
             return self._longest
-        return self.model.most_completion_tokens(self.call_of(request))
+        try:
+            return self.model.most_completion_tokens(self.call_of(request))
+        except AnswerFailed:  # so will the reply say
+            return 0
 
     def _prompt_tokens(self, request: Request[Any]) -> int:
         if isinstance(request, RowCall):
-            return prompt_tokens(request.candidate, self.dataset.dev[request.row].input)
+            told = self.asking.told(request.candidate)
+            return prompt_tokens(told, self.dataset.dev[request.row].input)
         return count_messages(self.call_of(request).messages)
 
     def _cost(self, prompt_tokens: int, completion_tokens: int, rows: int, texts: int, times: int) -> Cost:
@@ -262,11 +275,12 @@ def expected_score(
         asking: how rows are put to the model.
         candidate: the instruction.
     """
-    score = dataset.score
+    score, told = dataset.score, asking.told(candidate)
     total = 0.0
     for row in dataset.test:
-        call = ChatCall(
-            prompt(candidate, row.input), asking.model, 1, asking.temperature, 1.0, asking.max_tokens
-        )
-        total += sum([chance * score(text, row.answers) for text, chance in outcomes(call)])
+        call = ChatCall(prompt(told, row.input), asking.model, 1, asking.temperature, 1.0, asking.max_tokens)
+        try:
+            total += sum([chance * score(text, row.answers) for text, chance in outcomes(call)])
+        except AnswerFailed:
+            continue  # no answer is right to a prompt that the model cannot take
     return total / len(dataset.test)

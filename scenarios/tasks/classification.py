@@ -10,7 +10,7 @@ import argparse
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,8 @@ LABEL_SHARES = ((27, 2, 2), (17, 3, 3), (28, 4, 10), (12, 11, 50), (11, 51, 503)
 """(datasets, fewest, most labels) of the 95 rows of Table 6."""
 TOKEN_QUANTILES = ((0.0, 13), (0.1, 26), (0.25, 43), (0.5, 109), (0.75, 269), (0.9, 841), (1.0, 4028))
 """Tokens an example, over the same datasets."""
+HELD_OUT = range(1_000_000, 1_000_090)
+"""The tasks of comparisons, 90 as in the paper's: nothing is trained on them."""
 _ATTEMPTS = 200
 _SPREAD = 0.3
 """Standard deviation of the logarithm of a text's length."""
@@ -45,6 +47,21 @@ class Problem:
 def make(seed: int, *, train: int = 100, dev: int = 50, test: int = 200, **options: float) -> Dataset:
     """The classification task of `seed`; options are those of `problem`."""
     return problem(seed, train=train, dev=dev, test=test, **options).dataset
+
+
+def with_shots(seed: int, shots: int, *, train: int = 100, test: int = 200) -> Dataset:
+    """The task of `seed` for whoever has `shots` labelled rows in all: these are its dev rows, too.
+
+    Rows of fewer shots are the first of those of more, and the test rows are the same for all.
+
+    Raises:
+        ValueError: if `train` rows are fewer than `shots`.
+    """
+    if shots > train:
+        raise ValueError(f"shots={shots}: at most the {train} train rows")
+    whole = make(seed, train=train, dev=1, test=test)
+    rows = whole.train[:shots]
+    return replace(whole, name=f"{whole.name}-n{shots}", train=rows, dev=rows)
 
 
 def problem(
