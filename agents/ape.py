@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.common import blind_guess, check_real, check_whole, preset_with
-from agents.costs import Forecast, within
+from agents.costs import Forecast, Step, within
 from agents.first_prompts import TEMPERATURE, TOKENS, guess
 from agents.labels import finished
 from agents.scorebook import looks, some_rows, space_of
@@ -117,33 +117,34 @@ class APE:
 
     def least_useful_budget(self, task: Task) -> Cost:
         """See `sandbox.protocol.Forecaster`: one prompt's proposals, and a look at one of them."""
-        steps = list(self._steps(task))
-        return steps[0] + steps[self._settings.subsamples]
+        known, forecast = self._settings, Forecast(task)
+        return self._asking(forecast) + forecast.scoring(min(known.rows, task.dev_rows))
 
     def estimate(self, task: Task, budget: Budget) -> Cost:
         """See `sandbox.protocol.Forecaster`."""
         return within(task, budget, self._steps(task))
 
-    def _steps(self, task: Task) -> Iterator[Cost]:
+    def _asking(self, forecast: Forecast) -> Cost:
+        known = self._settings
+        return forecast.writing(30 + known.demos * forecast.shown, known.proposals)
+
+    def _steps(self, task: Task) -> Iterator[Step]:
         known, forecast = self._settings, Forecast(task)
-        rows = min(known.rows, task.dev_rows) if task.dev_rows else 0
-        asked = 30 + known.demos * forecast.shown
+        rows = min(known.rows, task.dev_rows)
         for _ in range(known.subsamples):
-            yield forecast.writing(asked, known.proposals)
+            yield self._asking(forecast)
         texts = known.subsamples * known.proposals
         if self.evaluation == "ucb":
             seen = _bandit_rows(texts, known, task.dev_rows)
             for new in seen:
                 yield forecast.scoring(round(new))
         else:
-            for _ in range(texts):
-                yield forecast.scoring(rows)
+            yield [forecast.scoring(rows)] * texts
         for _ in range(self.resampling):
             kept = max(1, math.ceil(known.keep * texts))
             for _ in range(kept):
                 yield forecast.writing(40.0, known.variants)
-            for _ in range(kept * known.variants):
-                yield forecast.scoring(rows)
+            yield [forecast.scoring(rows)] * (kept * known.variants)
             texts += kept * known.variants
 
 
@@ -219,11 +220,11 @@ class _Search:
                     found[made] = None
         return list(found)
 
-    def _hand_in(self, means: dict[str, float]) -> Plan[None]:
     def _whole(self, text: str) -> str:
         """An instruction with the format line, where the task has one."""
         return finished(text, self._task, self._space)
 
+    def _hand_in(self, means: dict[str, float]) -> Plan[None]:
         if means:
             leader = self._whole(max(means, key=means.__getitem__))
             if leader != self.best:

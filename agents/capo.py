@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from agents.common import blind_guess, check_real, check_whole, preset_with
-from agents.costs import Forecast, within
+from agents.costs import Forecast, Step, first_evaluations, within
 from agents.first_prompts import first_prompts
 from agents.scorebook import looks, space_of
 from agents.soft_prompts import shown
@@ -113,29 +113,24 @@ class CAPO:
 
     def least_useful_budget(self, task: Task) -> Cost:
         """See `sandbox.protocol.Forecaster`: the first prompts, and a block of the first race."""
-        known, forecast = self._settings, Forecast(task)
-        total = forecast.writing(30 + 5 * forecast.shown, known.population)
-        for _ in range(known.population):
-            total += forecast.scoring(min(known.block, task.dev_rows))
-        return total
+        return first_evaluations(self._steps(task), self._settings.population)
 
     def estimate(self, task: Task, budget: Budget) -> Cost:
         """See `sandbox.protocol.Forecaster`; a child is taken to race over half of the blocks."""
         return within(task, budget, self._steps(task))
 
-    def _steps(self, task: Task) -> Iterator[Cost]:
+    def _steps(self, task: Task) -> Iterator[Step]:
         known, forecast = self._settings, Forecast(task)
         long = forecast.instruction + 0.5 * known.shots * forecast.shown
+        block = min(known.block, task.dev_rows)
         blocks = min(known.blocks, max(1, task.dev_rows // known.block))
         yield forecast.writing(30 + 5 * forecast.shown, known.population)
-        for _ in range(known.population * blocks):
-            yield forecast.scoring(known.block, long)
+        for _ in range(blocks):
+            yield [forecast.scoring(block, long)] * known.population
         for _ in range(known.steps):
             for asked in (60 + 2 * forecast.instruction, 50 + forecast.instruction):
-                for _ in range(known.crossovers):
-                    yield forecast.writing(asked)
-            for _ in range(max(1, known.crossovers * blocks // 2)):
-                yield forecast.scoring(known.block, long)
+                yield [forecast.writing(asked)] * known.crossovers
+            yield [forecast.scoring(block, long)] * max(1, known.crossovers * blocks // 2)
 
 
 class _Run:

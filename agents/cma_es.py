@@ -47,7 +47,7 @@ class CMAES(SpendsAll):
         best = in_box(box, rng.random(box.dimensions))
         yield from Recommend(best)
         top = -np.inf
-        population = self.population or 4 + int(3 * np.log(box.dimensions))
+        population = self._at_once(task)
         search = self._start(box.dimensions, population, rng)
         try:
             while True:
@@ -69,6 +69,9 @@ class CMAES(SpendsAll):
                     search = self._start(box.dimensions, population, rng)
         except BudgetExhausted:
             return best
+
+    def _at_once(self, task: Task) -> int:
+        return self.population or 4 + int(3 * np.log(box_of(task).dimensions))
 
     def _start(self, dimensions: int, population: int, rng: np.random.Generator) -> Any:
         """A search of the unit cube from a random point."""

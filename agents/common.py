@@ -222,6 +222,12 @@ class Arms:
         return int(seen[int(((self._sums[seen] + shared) / (looks + caution)).argmax())])
 
 
+def arms_for(task: Task, share: float) -> int:
+    """How many members of the task's pool an index policy plays on: `share` of the evaluations."""
+    members, most = len(pool_of(task)), horizon(task)
+    return members if most is None else min(max(round(share * most), 1), members)
+
+
 def pull(
     task: Task, rng: np.random.Generator, share: float, caution: float, worth: Callable[[Arms], Array]
 ) -> Plan[str]:
@@ -234,9 +240,7 @@ def pull(
         caution: looks at the mean of all arms that the recommendation mixes in.
         worth: the index of each arm, shape (arms,).
     """
-    texts = pool_of(task)
-    most = horizon(task)
-    arms = choose_arms(texts, len(texts) if most is None else round(share * most), rng)
+    arms = choose_arms(pool_of(task), arms_for(task, share), rng)
     known = Arms(len(arms), task)
     best = arms[0]
     yield from Recommend(best)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from agents.common import Means, check_real, check_whole
-from agents.costs import SpendsAll
+from agents.costs import Forecast, SpendsAll, Step
 from agents.text_edits import cross, fit, mutate, words_of
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
@@ -75,6 +75,16 @@ class Evolution(SpendsAll):
                 born = [into_space(self._vary(alive, words, rng)) for _ in range(self.children)]
         except BudgetExhausted:
             return best
+
+    def _given_first(self, task: Task) -> int:
+        return min(self.mu, len(task.space.seeds)) if isinstance(task.space, FreeText) else 1
+
+    def _steps(self, task: Task, forecast: Forecast) -> Iterator[Step]:
+        whole = forecast.scoring(vague=True)
+        first = self._given_first(task) if isinstance(task.space, FreeText) else self.mu
+        yield [whole] * first
+        while True:
+            yield [whole] * self.children + [forecast.again()] * self.again
 
     def _vary(self, alive: Sequence[str], words: Sequence[str], rng: np.random.Generator) -> str:
         """A child of one or two of those alive."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.common import blind_guess, check_whole, preset_with
-from agents.costs import Forecast, within
+from agents.costs import Forecast, Step, first_evaluations, within
 from agents.first_prompts import first_prompts
 from agents.scorebook import Scorebook, space_of
 from agents.templates.evolution import differential, genetic
@@ -100,35 +100,30 @@ class EvoPrompt:
 
     def least_useful_budget(self, task: Task) -> Cost:
         """See `sandbox.protocol.Forecaster`: the first instruction that is no seed, scored."""
-        steps = self._steps(task)
-        seeds = len(space_of(task).seeds)
-        total = next(steps)
-        for _ in range(seeds + 1):
-            total += next(steps)
-        return total
+        return first_evaluations(self._steps(task), len(space_of(task).seeds) + 1)
 
     def estimate(self, task: Task, budget: Budget) -> Cost:
         """See `sandbox.protocol.Forecaster`."""
         return within(task, budget, self._steps(task))
 
-    def _steps(self, task: Task) -> Iterator[Cost]:
+    def _steps(self, task: Task) -> Iterator[Step]:
         known, forecast = self._settings, Forecast(task)
         long = forecast.instruction
         if known.proposals:
             yield forecast.writing(30 + 5 * forecast.shown, known.proposals)
-        for _ in range(len(space_of(task).seeds) + known.proposals):
-            yield forecast.scoring()
+        seeds = [forecast.scoring(vague=True)] * len(space_of(task).seeds)
+        yield seeds + [forecast.scoring()] * known.proposals
         half = known.population // 2
-        for _ in range(half):
-            yield forecast.writing(25 + long)
-        for _ in range(half):
-            yield forecast.scoring()
+        yield [forecast.writing(25 + long)] * half
+        yield [forecast.scoring()] * half
         template = genetic("", "") if self.mode == "ga" else differential("", "", "", "")
         parents = 2 if self.mode == "ga" else 4
         overhead = forecast.writing(template).prompt_tokens
-        for _ in range(known.generations * known.population):
-            yield forecast.writing(overhead + parents * long, tokens=2 * parents * long)
-            yield forecast.scoring()
+        child = forecast.writing(overhead + parents * long, tokens=parents * long)
+        together = known.population if self.mode == "ga" else 1
+        for _ in range(known.generations * known.population // together):
+            yield [child] * together
+            yield [forecast.scoring()] * together
 
 
 class _Breeder:

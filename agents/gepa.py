@@ -6,12 +6,13 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 
 from agents.common import blind_guess, check_real, check_whole, preset_with
-from agents.costs import Forecast, within
+from agents.costs import Forecast, Step, first_evaluations, within
 from agents.pareto import SELECTORS, Epochs, Pool
 from agents.scorebook import space_of
 from agents.templates.reflection import reflect
@@ -23,7 +24,9 @@ from sandbox.protocol import Complete, Evaluate, Needs, Plan, Recommend, RowResu
 ACCEPTANCES = ("improvement", "improvement_or_equal")
 _PERFECT = 1.0
 _TOKENS = 1000
-_PASSES = 2
+_ACCEPTED = 10
+"""Of so many children one is accepted, the first among them, in forecasts."""
+PASSES = 2
 """Epochs without a question to the model, after which nothing is left to reflect on."""
 
 
@@ -108,28 +111,29 @@ class GEPA:
 
     def least_useful_budget(self, task: Task) -> Cost:
         """See `sandbox.protocol.Forecaster`: V + 2b + 1 completion + V."""
-        steps = self._steps(task)
-        return next(steps) + next(steps) + next(steps) + next(steps) + next(steps)
+        return first_evaluations(self._steps(task), 4)
 
     def estimate(self, task: Task, budget: Budget) -> Cost:
-        """See `sandbox.protocol.Forecaster`; half of the children are taken to be accepted."""
+        """See `sandbox.protocol.Forecaster`; the training rows are taken to stay unsolved to the end."""
         return within(task, budget, self._steps(task))
 
-    def _steps(self, task: Task) -> Iterator[Cost]:
+    def _steps(self, task: Task) -> Iterator[Step]:
         known, forecast = self._settings, Forecast(task)
-        _, val = split(task.dev_rows, known.train)
-        batch = known.minibatch
-        yield forecast.scoring(len(val))
-        rows, told, turn = len(val), forecast.instruction, 0
-        while known.calls is None or rows < known.calls:
-            yield forecast.scoring(batch)
+        train, val = split(task.dev_rows, known.train)
+        batch = min(known.minibatch, len(train))
+        yield forecast.scoring(len(val), vague=True)
+        rows, told, unseen = len(val), forecast.instruction, len(train)
+        for turn in count():
+            if known.calls is not None and rows >= known.calls:
+                return
+            before = min(batch, unseen) if forecast.remembers else batch
+            yield forecast.scoring(before)
             yield forecast.writing(60 + told + batch * (forecast.shown + 30))
             yield forecast.scoring(batch)
-            rows += 2 * batch
-            if turn % 2 == 0:
+            rows, unseen = rows + 2 * batch, unseen - before
+            if turn % _ACCEPTED == 0:
                 yield forecast.scoring(len(val))
-                rows += len(val)
-            turn += 1
+                rows, unseen = rows + len(val), len(train)
 
 
 def split(rows: int, train: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -166,7 +170,7 @@ class Search:
         while scores is None:
             scores = yield from self._scores(self.best, self._val)
         self.pool.add(self.best, [row.score for row in scores])
-        patience = _PASSES * -(-len(self._train) // known.minibatch)
+        patience = PASSES * -(-len(self._train) // known.minibatch)
         idle = iteration = 0
         while (known.calls is None or self.calls < known.calls) and (known.calls or idle < patience):
             asked = yield from self._iterate(iteration)

@@ -62,6 +62,10 @@ class GaussianProcessBO(SpendsAll):
             return (yield from self._pool(task, task.space, rng))
         return (yield from self._text(task, task.space, rng))
 
+    def _given_first(self, task: Task) -> int:
+        seeds = -(-self.start // 2)  # as many of them, at most, are looked at before any edit
+        return min(seeds, len(task.space.seeds)) if isinstance(task.space, FreeText) else 1
+
     def _pool(self, task: Task, space: Pool, rng: np.random.Generator) -> Plan[str]:
         """All members stand in the model from the beginning."""
         members = len(space.texts)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.common import blind_guess, check_real, check_whole, preset_with
-from agents.costs import Forecast, within
+from agents.costs import Forecast, Step, first_evaluations, within
 from agents.scorebook import Scorebook, space_of
 from agents.templates.history import propose
 from agents.writing import candidate, plain, tagged, write
@@ -113,26 +113,19 @@ class OPRO:
 
     def least_useful_budget(self, task: Task) -> Cost:
         """See `sandbox.protocol.Forecaster`: a seed and a proposal, both scored."""
-        steps = list(self._steps(task))
-        texts = self._settings.texts
-        total = steps[0]
-        for step in steps[1 : texts + 2]:
-            total += step
-        return total
+        return first_evaluations(self._steps(task), 2)
 
     def estimate(self, task: Task, budget: Budget) -> Cost:
         """See `sandbox.protocol.Forecaster`."""
         return within(task, budget, self._steps(task))
 
-    def _steps(self, task: Task) -> Iterator[Cost]:
+    def _steps(self, task: Task) -> Iterator[Step]:
         known, forecast = self._settings, Forecast(task)
-        yield forecast.scoring()
+        yield forecast.scoring(vague=True)
         texts = 1
         for _ in range(known.steps):
             each = forecast.instruction + 8
             read = 70 + known.exemplars * (forecast.shown + 6) + min(texts, known.shown) * each
-            for _ in range(known.texts):
-                yield forecast.writing(read)
-            for _ in range(known.texts):
-                yield forecast.scoring()
+            yield [forecast.writing(read)] * known.texts
+            yield [forecast.scoring()] * known.texts
             texts += known.texts

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.common import blind_guess, check_real, check_whole, preset_with
-from agents.costs import Forecast, within
+from agents.costs import Forecast, Step, total, within
 from agents.prompt_racing import EVALUATORS, Contest
 from agents.scorebook import looks, some_rows, space_of
 from agents.templates.critique import Mistake, edit, gradient
@@ -130,33 +130,32 @@ class ProTeGi:
 
     def least_useful_budget(self, task: Task) -> Cost:
         """See `sandbox.protocol.Forecaster`: the first round, up to a look at one new instruction."""
-        total = Cost()
-        for step in self._round(task, 1):
-            total += step
-        return total
+        return total(self._round(task, 0))
 
     def estimate(self, task: Task, budget: Budget) -> Cost:
         """See `sandbox.protocol.Forecaster`."""
         rounds = range(self._settings.rounds)
-        return within(
-            task, budget, (c for r in rounds for c in self._round(task, 1 if r == 0 else self._settings.beam))
-        )
+        return within(task, budget, (step for number in rounds for step in self._round(task, number)))
 
-    def _round(self, task: Task, members: int) -> Iterator[Cost]:
+    def _round(self, task: Task, number: int) -> Iterator[Step]:
+        """A round in which the minibatch holds errors of each member of the beam."""
         known, forecast = self._settings, Forecast(task)
-        for _ in range(members):
-            yield forecast.scoring(min(known.minibatch, task.dev_rows))
+        members = known.beam if number else 1
+        minibatch = min(known.minibatch, task.dev_rows)
+        look = forecast.again() if number else forecast.scoring(minibatch, vague=True)
+        yield [look] * members
         mistakes = known.errors * (forecast.shown + 10)
-        for _ in range(members * known.gradients):
-            yield forecast.writing(60 + forecast.instruction + mistakes, tokens=25)
-        for _ in range(members * known.gradients * known.reasons):
-            yield forecast.writing(90 + forecast.instruction + mistakes)
+        asked = forecast.writing(60 + forecast.instruction + mistakes, tokens=25)
+        yield [asked] * (members * known.gradients)
+        asked = forecast.writing(90 + forecast.instruction + mistakes)
+        yield [asked] * (members * known.gradients * known.reasons)
         fresh = known.gradients * known.reasons * known.edits
-        for _ in range(members * (fresh + 1) if known.variants else 0):
-            yield forecast.writing(25 + forecast.instruction, known.variants)
-        texts = members + members * min(known.expansion, fresh * (1 + known.variants) + known.variants)
-        for _ in range(texts):
-            yield forecast.scoring(min(task.dev_rows, known.evaluation_rows // texts))
+        asked = forecast.writing(25 + forecast.instruction, known.variants)
+        yield [asked] * (members * (fresh + 1) if known.variants else 0)
+        new = members * min(known.expansion, fresh * (1 + known.variants) + known.variants)
+        rows = min(task.dev_rows, max(1, known.evaluation_rows // (members + new)))
+        seen = (rows if number else minibatch) if forecast.remembers else 0
+        yield [forecast.scoring(rows)] * new + [forecast.scoring(max(rows - seen, 0))] * members
 
 
 class _Editor:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from agents.common import Arms, check_real, check_whole, horizon, pool_of
-from agents.costs import SpendsAll
+from agents.costs import Forecast, SpendsAll, Step
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
 
@@ -80,6 +81,20 @@ class SequentialHalving(SpendsAll):
         except BudgetExhausted:
             leader = known.leader(self.caution)
             return texts[int(order[0])] if leader is None else texts[leader]
+
+    def _steps(self, task: Task, forecast: Forecast) -> Iterator[Step]:
+        members, most = len(pool_of(task)), horizon(task)
+        budget, known = self.first if most is None else max(most, 1), 0
+        whole, again = forecast.scoring(vague=True), forecast.again()
+        while True:
+            arms = left = most_arms(budget, members)
+            for left, pulls in schedule(arms, budget):
+                for _ in range(pulls):
+                    yield [whole] * max(arms - known, 0) + [again] * min(left, known)
+                    known = max(arms, known)
+            while most is not None:
+                yield [again] * left
+            budget *= 2
 
     def _pull(self, texts: tuple[str, ...], which: list[int], known: Arms) -> Plan[None]:
         """Pull each of these arms once, all at the same time, and say who leads."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.common import Arms, Array, check_real, pull
+from agents.common import Arms, Array, arms_for, check_real, pull
 from agents.costs import SpendsAll
 from sandbox.protocol import Needs, Plan, Task
 
@@ -36,6 +36,9 @@ class Thompson(SpendsAll):
         check_real("prior", self.prior, 1e-6, 1e6)
         check_real("share", self.share, 0.0, 1.0)
         check_real("caution", self.caution, 0.0, 100.0)
+
+    def _arms(self, task: Task) -> int:
+        return arms_for(task, self.share)
 
     def plan(self, task: Task, rng: np.random.Generator) -> Plan[str]:
         """See `sandbox.protocol.Agent`."""

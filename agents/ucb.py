@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.common import Array, check_real, pull
+from agents.common import Array, arms_for, check_real, pull
 from agents.costs import SpendsAll
 from sandbox.protocol import Needs, Plan, Task
 
@@ -49,6 +49,9 @@ class UCB(SpendsAll):
         total = max(float(looks.sum()), 1.0)
         width = np.sqrt(2.0 * np.log(total) / (rows * pulls))  # fig. 1: sqrt(2 ln n / n_j)
         return np.where(looks > 0, means + self.exploration * width, np.inf)
+
+    def _arms(self, task: Task) -> int:
+        return arms_for(task, self.share)
 
     def plan(self, task: Task, rng: np.random.Generator) -> Plan[str]:
         """See `sandbox.protocol.Agent`."""

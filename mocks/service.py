@@ -83,6 +83,17 @@ class Latency:
         tokens = self.per_prompt_token * prompt_tokens + self.per_completion_token * completion_tokens
         return min(self.median * factor + tokens, self.longest)
 
+    def slowest(self, requests: int, prompt_tokens: float, completion_tokens: float) -> float:
+        """About the expected time of the slowest of some requests, in seconds."""
+        body, tail = requests / (requests + 1.0), 1.0 / (requests + 1.0)
+        median = self.median * math.exp(self.sigma * normal_quantile(body))
+        spiky = 1.0 - (1.0 - self.spike) ** requests
+        median += spiky * max(self.median * self.spike_factor - median, 0.0)
+        if tail < self.tail:
+            median = max(median, self.median * (tail / self.tail) ** (-1.0 / self.tail_index))
+        tokens = self.per_prompt_token * prompt_tokens + self.per_completion_token * completion_tokens
+        return min(median + tokens, self.longest)
+
     @property
     def random(self) -> bool:
         """Whether anything has to be drawn."""
@@ -210,18 +221,25 @@ class Service:
         """A step with the money and the time that its tokens are expected to take, faults left aside.
 
         Args:
-            step: counts and tokens.
-            calls: requests that they are divided among, as many at once as the service allows.
+            step: counts and tokens, and the time that is spent elsewhere.
+            calls: requests that they are divided among, asked at once and answered as the limits allow.
         """
+        if not calls:
+            return step
         read, written = step.prompt_tokens, step.completion_tokens
-        limits, many = self.limits, max(calls, 1)
-        at_once = min(many, limits.concurrency or many)
-        seconds = many / at_once * self.latency.mean(read / many, written / many)
+        limits, latency = self.limits, self.latency
+        servers = min(calls, limits.concurrency or calls)
+        each = read / calls, written / calls
+        # Graham's bound for jobs in any order: the last one begins when the others are all but done.
+        seconds = calls / servers * latency.mean(*each)
+        seconds += (1.0 - 1.0 / servers) * latency.slowest(calls, *each)
         if limits.requests_per_minute:
-            seconds = max(seconds, 60.0 * many / limits.requests_per_minute)
+            seconds = max(seconds, 60.0 * calls / limits.requests_per_minute)
         if limits.tokens_per_minute:
             seconds = max(seconds, 60.0 * (read + written) / limits.tokens_per_minute)
-        return step._replace(usd=self.prices.usd(read, written), seconds=round(seconds * SECOND))
+        return step._replace(
+            usd=self.prices.usd(read, written), seconds=step.seconds + round(seconds * SECOND)
+        )
 
     def open(self, seed: int) -> Desk:
         """The service with its luck."""

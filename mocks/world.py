@@ -39,6 +39,11 @@ class Tokens:
             if getattr(self, name) < 0:
                 raise ValueError(f"tokens {name}={getattr(self, name)}: at least 0")
 
+    @staticmethod
+    def of_text(length: int) -> int:
+        """Prompt tokens of so many characters."""
+        return -(-length // 4)
+
 
 class OracleWorld:
     """Answers `Evaluate` for one seed.
@@ -121,7 +126,7 @@ class OracleWorld:
 
     def _work_out(self, length: int, rows: int) -> tuple[Cost, Cost, Cost]:
         tokens, calls = self._tokens, max(rows, 1)
-        text = -(-length // 4) if length >= 0 else tokens.per_point
+        text = tokens.of_text(length) if length >= 0 else tokens.per_point
         prompt, completion = calls * (text + tokens.per_row), calls * tokens.per_answer
         billed = Cost(
             prompt_tokens=prompt, completion_tokens=completion, usd=self._prices.usd(prompt, completion)

@@ -106,7 +106,7 @@ def _outlook(agent: Any, tasks: Sequence[Task], seeds: int, budget: Budget) -> O
 
 
 def _billed(task: Task, cost: Cost) -> Cost:
-    return cost if task.lends.bill is None else task.lends.bill(cost)
+    return cost if task.lends.bill is None else task.lends.bill([cost])
 
 
 def render(name: str, budget: Budget, found: Sequence[Outlook]) -> RenderableType:

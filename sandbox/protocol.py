@@ -181,8 +181,9 @@ class Asides(NamedTuple):
 
     completions: bool = False
     white_box: Any = None
-    bill: Callable[[Cost], Cost] | None = None
-    """Adds to expected counts and tokens the money and the time that they are expected to take."""
+    bill: Callable[[Sequence[Cost]], Cost] | None = None
+    """What requests that are asked at once are expected to cost together: their counts and tokens, and the
+    money and the time that these take."""
 
 
 NOTHING = Asides()
@@ -201,9 +202,9 @@ class Task:
     """How many rows an evaluation scores; 0 means that there are no rows."""
     score_range: tuple[float, float] = (0.0, 1.0)
     lends: Asides = NOTHING
-
     labels: tuple[str, ...] = ()
     """The valid answers of a classification, where the world lists them behind every instruction itself."""
+
 
 class Agent(Protocol):
     """A prompt optimizer: a name, its needs, and a plan that returns the recommendation."""
@@ -227,6 +228,19 @@ class Forecaster(Protocol):
 
     def estimate(self, task: Task, budget: Budget) -> Cost:
         """What the agent expects to spend; with money and time where `task.lends.bill` tells them."""
+        ...
+
+
+@runtime_checkable
+class Borrower(Protocol):
+    """What an agent may also say that is made of other people's packages."""
+
+    def require(self) -> None:
+        """Do nothing where they are installed.
+
+        Raises:
+            UsageError: saying what is missing (`MissingExtra`), or which version is tested.
+        """
         ...
 
 

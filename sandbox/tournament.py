@@ -21,7 +21,7 @@ from sandbox.codec import one_line
 from sandbox.drivers import virtual
 from sandbox.errors import ScenarioError, UsageError
 from sandbox.manners import message
-from sandbox.protocol import Agent, Forecaster, Needs, Plan, Task, unmet
+from sandbox.protocol import Agent, Borrower, Forecaster, Needs, Plan, Task, unmet
 from sandbox.registry import agent_digest, agent_table, canonical, load_scenario, make_agent, split_specs
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import Session
@@ -119,6 +119,9 @@ def versions() -> dict[str, str]:
         "optuna",
         "cmaes",
         "openai",
+        "gepa",
+        "dspy",
+        "promptolution",
     ):
         try:
             found[package] = version(package)
@@ -135,7 +138,21 @@ def entrants(scenario: Scenario, agents: str | None) -> list[str]:
         return split_specs(agents)
     tasks = [scenario.build(name).task(scenario.budget) for name in scenario.problems]
     made = {name: make_agent(name) for name in agent_table()}
-    return [name for name, agent in made.items() if not any(unmet(agent, task) for task in tasks)]
+    return [
+        name
+        for name, agent in made.items()
+        if not any(unmet(agent, task) for task in tasks) and _installed(agent)
+    ]
+
+
+def _installed(agent: Agent) -> bool:
+    """Whether the packages are there that an agent is made of, in versions that it accepts."""
+    try:
+        if isinstance(agent, Borrower):
+            agent.require()
+    except UsageError:
+        return False
+    return True
 
 
 def matches(
@@ -330,7 +347,7 @@ def too_little(spec: str, task: Task) -> str:
     except Exception:  # an agent that is broken has failed by now, and says so itself
         return ""
     if task.lends.bill is not None:
-        least = task.lends.bill(least)
+        least = task.lends.bill([least])
     short = [
         f"{name}={in_units(name, getattr(least, name))}"
         for name, limit in task.budget.limits().items()

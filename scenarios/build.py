@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from decimal import Decimal
 from functools import lru_cache, partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,12 +22,13 @@ from mocks.oracle import Oracle
 from mocks.recorded import RecordedOracle, Table, load_folder
 from mocks.service import Faults, Latency, Prices, Retry, Service
 from mocks.world import OracleWorld, Tokens
-from sandbox.budget import Budget, Cost
+from sandbox.budget import FREE, Budget, Cost
 from sandbox.errors import DataError, ScenarioError, UsageError, nearest
 from sandbox.limits import Limits
 from sandbox.protocol import Asides
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import World
+from sandbox.spaces import Box, Pool, Space
 from sandbox.whitebox.lending import Lending, digest_of_folder
 from sandbox.whitebox.lent import Speed
 from sandbox.whitebox.loading import check_folder
@@ -331,17 +333,29 @@ def _problem(
         world=world,
         limits=service.limits,
         dev_rows=rows,
-        lends=Asides(bill=partial(_bill, service, tokens)),
+        lends=Asides(bill=partial(_bill, service, tokens, _tokens_of(oracle.space, tokens))),
         caveat=caveat,
     )
 
 
-def _bill(service: Service, tokens: Tokens, step: Cost) -> Cost:
-    """A step that an agent foresees, with the tokens, the money and the time of its evaluations."""
-    calls = max(step.rows, step.evaluations)
-    read, written = calls * (tokens.per_point + tokens.per_row), calls * tokens.per_answer
-    told = step._replace(prompt_tokens=read, completion_tokens=written)
-    return service.bill(told, step.evaluations)
+def _bill(service: Service, tokens: Tokens, candidate: float, steps: Sequence[Cost]) -> Cost:
+    """What an agent foresees, with the tokens, the money and the time of its evaluations.
+
+    `candidate` is how many tokens one has; an evaluation is one call.
+    """
+    told = sum(steps, FREE)
+    rows = sum([max(step.rows, step.evaluations) for step in steps])
+    read, written = round(rows * (candidate + tokens.per_row)), rows * tokens.per_answer
+    told = told._replace(prompt_tokens=read, completion_tokens=written)
+    return service.bill(told, told.evaluations)
+
+
+def _tokens_of(space: Space, tokens: Tokens) -> float:
+    """Of a typical candidate."""
+    if isinstance(space, Box):
+        return tokens.per_point
+    texts = space.texts if isinstance(space, Pool) else space.seeds
+    return fmean([tokens.of_text(len(text)) for text in texts])
 
 
 def _landscape(entry: LandscapeProblem, file: ScenarioFile, where: str) -> Problem:

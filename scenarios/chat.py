@@ -13,7 +13,7 @@ from mocks.llm.persona import load, personas
 from mocks.llm.writing.luck import Luck
 from mocks.llm.writing.phrases import phrase
 from mocks.service import Service
-from sandbox.budget import Cost
+from sandbox.budget import FREE, Cost
 from sandbox.classification import format_line
 from sandbox.dataset import Dataset, Row
 from sandbox.errors import ScenarioError, UsageError, nearest
@@ -23,8 +23,8 @@ from sandbox.session import World
 from sandbox.spaces import Candidate, FreeText, Pool
 from sandbox.worlds.chat import Asking, ChatWorld
 from scenarios import tasks
-from scenarios.schema import ChatProblems
 from scenarios.judging import truth_of
+from scenarios.schema import ChatProblems
 from scenarios.tasks import classification
 
 SEEDS = (
@@ -73,7 +73,6 @@ def find(entry: ChatProblems, data: str | None, where: str) -> Entry:
     return Entry(entry, found, data is not None)
 
 
-def _generated(name: str, seed: int, sizes: dict[str, int]) -> Dataset:
 def _wanted(entry: ChatProblems, known: Sequence[str], published: bool, where: str) -> list[str]:
     """The names of the tasks of a problem table."""
     named = entry.tasks
@@ -95,6 +94,7 @@ def _labelled(name: str, sizes: dict[str, int]) -> Dataset:
     return classification.with_shots(int(number), int(shots), train=sizes["train"], test=sizes["test"])
 
 
+def _generated(name: str, seed: int, sizes: dict[str, int]) -> Dataset:
     """A task of these sizes, or where it has fewer rows, of the same shares of what there is."""
     return tasks.make(name, seed=seed, **tasks.fitting(name, **sizes))
 
@@ -120,7 +120,6 @@ class Entry:
         """The persona."""
         return MockModel(self.table.model, self.memory())
 
-    def memory(self) -> dict[str, Mapping[str, tuple[str, ...]]]:
     def asking(self, name: str) -> Asking:
         """How the rows of a task are put to the model.
 
@@ -131,6 +130,7 @@ class Entry:
         closing = format_line(labels) if labels and table.format_line else ""
         return Asking(table.model, table.temperature, table.max_tokens, table.cache, closing)
 
+    def memory(self) -> dict[str, Mapping[str, tuple[str, ...]]]:
         """The facts of published rows: accepted answers by skill and input."""
         if not self.published:
             return {}
@@ -162,9 +162,9 @@ def problem(entry: Entry, name: str, service: Service, where: str) -> Problem:
     table = entry.table
     try:
         dataset, model = entry.dataset(name), entry.model
-    except (ValueError, UsageError) as exc:
         asking = entry.asking(name)
         score = truth_of(table.judge, model.outcomes, dataset, asking)
+    except (ValueError, UsageError) as exc:
         raise ScenarioError(f"{where}: {name}: {exc}") from exc
     service = service_of(table.model, service)
 
@@ -197,14 +197,15 @@ def problem(entry: Entry, name: str, service: Service, where: str) -> Problem:
         limits=service.limits,
         demos=tuple((row.input, row.answers[0]) for row in dataset.train),
         dev_rows=len(dataset.dev),
-        lends=Asides(completions=table.completions, bill=partial(_bill, service)),
         labels=dataset.labels if asking.closing else (),
+        lends=Asides(completions=table.completions, bill=partial(_bill, service)),
     )
 
 
-def _bill(service: Service, step: Cost) -> Cost:
-    """A step that an agent foresees, with money and time: each row is a request, and so is a completion."""
-    return service.bill(step, step.rows or min(step.completions, 1))
+def _bill(service: Service, steps: Sequence[Cost]) -> Cost:
+    """What an agent foresees, with money and time: each row is a call, and so are the texts of a step."""
+    calls = [step.rows + bool(step.completions) for step in steps]
+    return service.bill(sum(steps, FREE), sum(calls))
 
 
 def _ceiling(model: MockModel, dataset: Dataset) -> float:
