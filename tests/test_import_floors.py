@@ -28,7 +28,7 @@ LAZY = {"agents.dual_model", "agents.neural_bandit"}
 """Torch through and through, and themselves imported inside functions only."""
 HEAVY = {
     "torch", "transformers", "botorch", "gpytorch", "openai", "optuna", "sklearn", "matplotlib", "pyarrow",
-    "ray", "pandas", "syne_tune", "cmaes",
+    "ray", "pandas", "syne_tune", "cmaes", "gepa", "dspy", "promptolution",
 }  # fmt: skip
 MOST_LINES = 400
 
