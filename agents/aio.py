@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from agents.adam import Adam
 from agents.common import blind_guess, check_real, check_whole, horizon
-from agents.costs import SpendsAll
+from agents.costs import Forecast, SpendsAll, Step
 from agents.engineers import Engineer, LoraEngineer, SoftEngineer
 from agents.reward_model import Features, Posterior, chances, fitted, noise_of, slots
 from agents.soft_prompts import PREFIX, Scored, exemplars, shown, soft_prompts, statement, tidy
@@ -154,6 +154,26 @@ class AIO(SpendsAll):
                 yield from ascent.round()
         return ascent.best
 
+    def _steps(self, task: Task, forecast: Forecast) -> Iterator[Step]:
+        known, first = self.settings, _initial(self, task)
+        soft = self.tokens if known.parameters == "soft" else 0
+        embedding = forecast.thinking(1, forecast.instruction)
+        yield forecast.decoding(first, soft, known.demos, _WRITTEN)
+        yield [embedding] * first
+        yield [forecast.decoded()] * first
+        while True:
+            yield forecast.decoding(2 * known.pairs, soft, known.demos, _WRITTEN)
+            yield [embedding] * known.pairs
+            yield [forecast.decoded()] * min(known.slots, known.pairs)
+
+
+def _initial(agent: AIO, task: Task) -> int:
+    """Texts that are scored first."""
+    most, initial = horizon(task), agent.settings.initial
+    if agent.initial is None and agent.preset == "default" and most is not None:
+        return max(1, min(initial, -(-most // 3)))
+    return initial
+
 
 def direction(seed: int, number: int, size: int) -> Array:
     """The normal direction of a pair; made again from its seed whenever it is needed."""
@@ -190,9 +210,7 @@ class Ascent:
         Raises:
             BudgetExhausted: when an evaluation is refused.
         """
-        most, initial = horizon(self.task), self.set.initial
-        if self.agent.initial is None and self.agent.preset == "default" and most is not None:
-            initial = max(1, min(initial, -(-most // 3)))
+        initial = _initial(self.agent, self.task)
         origins: dict[str, Array] = {}
         for attempt in range(4):  # where the engineer repeats itself, it is heated
             heat = self.agent.temperature + attempt / 3.0

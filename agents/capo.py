@@ -25,6 +25,8 @@ from sandbox.tokens import count
 
 _TEMPERATURE = 1.0
 _TOKENS = 300
+_RACED = 0.6
+"""Of the blocks, how many a child races over, in forecasts."""
 Array = NDArray[np.float64]
 
 
@@ -116,7 +118,7 @@ class CAPO:
         return first_evaluations(self._steps(task), self._settings.population)
 
     def estimate(self, task: Task, budget: Budget) -> Cost:
-        """See `sandbox.protocol.Forecaster`; a child is taken to race over half of the blocks."""
+        """See `sandbox.protocol.Forecaster`; a child is taken to race over a part of the blocks."""
         return within(task, budget, self._steps(task))
 
     def _steps(self, task: Task) -> Iterator[Step]:
@@ -125,12 +127,15 @@ class CAPO:
         block = min(known.block, task.dev_rows)
         blocks = min(known.blocks, max(1, task.dev_rows // known.block))
         yield forecast.writing(30 + 5 * forecast.shown, known.population)
+        look, seeds = forecast.scoring(block, long), len(space_of(task).seeds)
+        vague = known.population * seeds // (known.population + seeds)
+        first = [forecast.scoring(block, long, vague=True)] * vague + [look] * (known.population - vague)
         for _ in range(blocks):
-            yield [forecast.scoring(block, long)] * known.population
+            yield first
         for _ in range(known.steps):
             for asked in (60 + 2 * forecast.instruction, 50 + forecast.instruction):
                 yield [forecast.writing(asked)] * known.crossovers
-            yield [forecast.scoring(block, long)] * max(1, known.crossovers * blocks // 2)
+            yield [look] * max(1, round(_RACED * known.crossovers * blocks))
 
 
 class _Run:

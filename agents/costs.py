@@ -24,7 +24,7 @@ _INSTRUCTION = 20
 """Tokens of an instruction that a model writes, at least."""
 _TALK, _SOME, _LITTLE = 7.0, 3.0, 1.0
 """Tokens around an answer: where an instruction says nothing of the task, so that the model explains what
-it makes of it; where it may be good or bad; and where a model has written it."""
+it makes of it; where it may be good or bad; and where a good model has written it."""
 
 
 class Forecast:
@@ -63,6 +63,12 @@ class Forecast:
             completion_tokens=round(many * (self._answer + talk)),
         )
 
+    def decoded(self, rows: int | None = None) -> Cost:
+        """Of an evaluation of what a white box wrote, which is good or bad."""
+        plain = self.scoring(rows)
+        talk = round(plain.rows * (_SOME - _LITTLE))
+        return plain._replace(completion_tokens=plain.completion_tokens + talk)
+
     def again(self) -> Cost:
         """Of an evaluation of what was evaluated before."""
         return self.scoring(0 if self.remembers else None, vague=True)
@@ -95,6 +101,10 @@ class Forecast:
         speed = getattr(self.task.lends.white_box, "speed", None)
         took = 0 if speed is None else speed.nanoseconds(read, wrote)
         return Cost(seconds=took, whitebox_seconds=took, whitebox_tokens=read + wrote)
+
+    def decoding(self, texts: int, soft_tokens: int, demos: int, longest: int = 64) -> Cost:
+        """Of instructions that the white box writes at once, and of what it reads for them: `steered`."""
+        return self.thinking(texts, self.steered(soft_tokens, demos), min(longest, self.instruction))
 
     def steered(self, soft_tokens: int, demos: int) -> float:
         """Tokens that the white box reads of a soft prompt, worked examples and a sentence to be finished."""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 
 from agents.common import blind_guess, check_real, check_whole, horizon, preset_with
-from agents.costs import SpendsAll
+from agents.costs import Forecast, SpendsAll, Step
 from agents.dual_features import POOLINGS, SOURCES, Reader
 from agents.soft_arms import SoftArms, imperative
 from agents.soft_prompts import PREFIX, Scored, exemplars, shown, statement
 from agents.torch_threads import one_thread
 from sandbox.errors import AnswerFailed, BudgetExhausted, nearest
 from sandbox.protocol import Complete, Needs, Plan, Recommend, Task, gather
+from sandbox.tokens import count
 
 _PROPOSE = f"""\
 You write instructions for a chatbot that has to turn given inputs into wanted outputs. Here are inputs with \
@@ -175,6 +177,22 @@ class Dual(SpendsAll):
         except BudgetExhausted:
             return search.best
         return search.best
+
+    def _steps(self, task: Task, forecast: Forecast) -> Iterator[Step]:
+        known, most = self.settings, horizon(task)
+        demos = min(self.demos, len(task.demos))
+        if task.lends.completions and self.proposals:
+            for missing in (self.proposals, self.proposals // 2):  # a list is seldom complete
+                asked = count(_PROPOSE) + demos * forecast.shown
+                yield forecast.writing(asked, tokens=missing * forecast.instruction)
+        first = known.start if most is None else min(known.start, -(-most // 3))
+        yield [forecast.decoded()] * first
+        read = forecast.steered(0, demos) + forecast.instruction
+        yield forecast.thinking(self.proposals, read)
+        for _ in range(known.total - first) if known.total else repeat(None):
+            yield forecast.decoding(known.n_cand, self.tokens, demos, self.max_tokens)
+            yield forecast.thinking(known.n_cand // 2, read)  # what is new is read once more
+            yield forecast.decoded()
 
 
 def proposed(text: str) -> list[str]:

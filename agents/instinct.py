@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.common import blind_guess, check_real, check_whole, horizon, preset_with
-from agents.costs import SpendsAll
+from agents.costs import Forecast, SpendsAll, Step
 from agents.soft_arms import SoftArms, imperative, published
 from agents.soft_prompts import Floats, Scored, exemplars, statement
 from agents.torch_threads import one_thread
@@ -130,6 +132,17 @@ class Instinct(SpendsAll):
         except BudgetExhausted:
             return search.best
         return search.best
+
+    def _steps(self, task: Task, forecast: Forecast) -> Iterator[Step]:
+        known, most = self.settings, horizon(task)
+        yield forecast.thinking(known.arms, forecast.steered(self.tokens, self.demos))
+        first = min(known.start, known.start if most is None else -(-most // 3))
+        yield forecast.decoding(first, self.tokens, self.demos, self.max_tokens)
+        yield [forecast.decoded()] * first
+        ahead = self.ahead if self.mode == "repaired" else 1
+        for _ in range(known.total - first) if known.total else repeat(None):
+            yield forecast.decoding(ahead, self.tokens, self.demos, self.max_tokens)
+            yield forecast.decoded()
 
 
 class _Search:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
-from agents.common import blind_guess, check_whole, preset_with
-from agents.costs import SpendsAll
+from agents.common import blind_guess, check_whole, horizon, preset_with
+from agents.costs import Forecast, SpendsAll, Step
 from agents.coupled_fit import fit_published
 from agents.coupled_gp import CoupledGP, Hyper, Seen
-from agents.instructzero_loops import Settings, Surrogate, faithful, repaired
+from agents.instructzero_loops import RUNS, Settings, Surrogate, faithful, repaired
 from agents.random_soft_prompt import ASKS
 from agents.soft_prompts import answering, finishing, soft_prompts
 from sandbox.errors import MissingExtra, nearest
@@ -118,6 +119,18 @@ class InstructZero(SpendsAll):
         if self.mode == "faithful":
             return (yield from faithful(task, rng, settings, writer, surrogate, fit, self.rows, best))
         return (yield from repaired(task, rng, settings, writer, surrogate, best))
+
+    def _steps(self, task: Task, forecast: Forecast) -> Iterator[Step]:
+        known, most = preset_with(_PRESETS[self.preset, self.mode], self), horizon(task)
+        rows = min(self.rows, task.dev_rows) if self.mode == "faithful" else None
+        first = known.start
+        if self.mode == "repaired" and most is not None:
+            first = min(first, max(most // 3, 2))
+        decoded, scored = known.start, first
+        for _ in count() if known.iterations is None else range(known.iterations + 1):
+            yield forecast.decoding(decoded, self.tokens, known.demos, known.max_tokens)
+            yield [forecast.decoded(rows)] * scored
+            decoded, scored = RUNS + known.near, known.batch
 
     def _model(self) -> tuple[Surrogate, Callable[[Seen], Hyper]]:
         """Who computes the Gaussian process, and who fits it as published."""

@@ -72,7 +72,7 @@ class PromptMIIZero:
     def least_useful_budget(self, task: Task) -> Cost:
         """See `sandbox.protocol.Forecaster`: its one completion."""
         forecast = Forecast(task)
-        rules = 20.0 * len(labels_of(task))  # a guideline has a rule or two a label
+        rules = 20.0 + 6.0 * len(task.labels) if task.labels else 0.0  # what a guideline says of the labels
         return forecast.writing(self._prompt(task), tokens=forecast.instruction + rules)
 
     def estimate(self, task: Task, budget: Budget) -> Cost:

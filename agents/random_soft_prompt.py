@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.common import Array, blind_guess, check_whole
-from agents.costs import SpendsAll
+from agents.costs import Forecast, SpendsAll, Step
 from agents.soft_prompts import Scored, answering, finishing, sobol, soft_prompts
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Needs, Plan, Recommend, Task
@@ -73,6 +73,11 @@ class RandomSoftPrompt(SpendsAll):
         except BudgetExhausted:
             pass
         return best
+
+    def _steps(self, task: Task, forecast: Forecast) -> Iterator[Step]:
+        while True:  # of what is decoded half is new
+            yield forecast.decoding(self.batch, self.tokens, self.demos, self.max_tokens)
+            yield [forecast.decoded()] * -(-self.batch // 2)
 
     def _points(self, rng: np.random.Generator) -> Iterator[Array]:
         """Batches of points, for ever."""

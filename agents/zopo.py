@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from agents.adam import Adam
 from agents.common import blind_guess, check_real, check_whole, horizon, preset_with
-from agents.costs import SpendsAll
+from agents.costs import Forecast, SpendsAll, Step
 from agents.decoded_pool import DecodedPool
 from agents.ntk_gp import NtkGP, Slope, untrained
 from agents.reward_model import Features, fitted, noise_of
@@ -164,6 +165,23 @@ class ZOPO(SpendsAll):
             yield from search.run()
         return search.best
 
+    def _steps(self, task: Task, forecast: Forecast) -> Iterator[Step]:
+        known, initial = self.settings, _initial(self, task)
+        yield forecast.decoding(known.prompts, known.tokens, known.demos)
+        pool = min(known.pool, known.prompts)
+        yield forecast.thinking(pool, forecast.steered(known.tokens, known.demos))
+        yield [forecast.decoded()] * min(initial, pool)
+        while True:
+            yield forecast.decoded()
+
+
+def _initial(agent: ZOPO, task: Task) -> int:
+    """Random texts that are evaluated first."""
+    most, initial = horizon(task), agent.settings.initial
+    if agent.initial is None and agent.preset == "default" and most is not None:
+        return max(1, min(initial, -(-most // 3)))
+    return initial
+
 
 class _Search:
     """One run: the pool, what was evaluated, and where the search stands."""
@@ -199,9 +217,7 @@ class _Search:
             BudgetExhausted: when an evaluation is refused.
         """
         self.pool.grow(self.set.prompts, self.set.pool, self.scored.candidate)
-        most, initial = horizon(self.task), self.set.initial
-        if self.agent.initial is None and self.agent.preset == "default" and most is not None:
-            initial = max(1, min(initial, -(-most // 3)))
+        initial = _initial(self.agent, self.task)
         yield from self.look(self.rng.permutation(len(self.pool.texts))[:initial].tolist())
         while not self.rows:  # a text whose evaluation failed is tried once more
             if not self.fresh().any() and not self.refill():
