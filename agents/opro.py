@@ -94,8 +94,9 @@ class OPRO:
                 asked = [Complete(prompt, 1, _TEMPERATURE, known.max_tokens)] * known.texts
                 answers = yield from write(asked)
                 said = [text for answer in answers for text in answer]
-                made = [candidate(tagged(text, "INS") or plain(text), space) for text in said]
-                new = [text for text in made if text and len(text) <= _LONGEST and "INS" not in text]
+                told = [tagged(text, "INS") or plain(text) for text in said]
+                kept = [text for text in told if len(text) <= _LONGEST and "INS" not in text]
+                new = [text for text in [candidate(text, space) for text in kept] if text]
                 yield from book.full(list(dict.fromkeys(new)))
         except BudgetExhausted:
             pass

@@ -31,7 +31,7 @@ class Contest:
         """See `agents.protegi.ProTeGi` for the arguments."""
         self._rows, self._exploration = rows, exploration
         self._task, self._rng = task, rng
-        self._rank: Callable[[Sequence[str]], Plan[Array]] = {
+        self._rank: Callable[[Sequence[str], Array, Array], Plan[Array]] = {
             "bf": self._all,
             "ucb": self._ucb,
             "ucb-e": self._ucb_e,
@@ -41,13 +41,14 @@ class Contest:
         }[evaluator]
 
     def choose(self, texts: Sequence[str], count: int) -> Plan[list[str]]:
-        """The `count` best, best first; the earlier of equals.
+        """The `count` best, best first; the earlier of equals, and last who could not be looked at.
 
         Raises:
             BudgetExhausted: if the budget does not cover it.
         """
-        worth = yield from self._rank(texts)
-        order = np.argsort(-worth, kind="stable")
+        sums, counts = np.zeros(len(texts)), np.zeros(len(texts))
+        worth = yield from self._rank(texts, sums, counts)
+        order = np.argsort(np.where(counts > 0.0, -worth, np.inf), kind="stable")
         return [texts[i] for i in order[:count].tolist()]
 
     def _look(
@@ -61,23 +62,23 @@ class Contest:
                 sums[i] += many * seen.score
                 counts[i] += many
 
-    def _all(self, texts: Sequence[str]) -> Plan[Array]:
+    def _all(self, texts: Sequence[str], sums: Array, counts: Array) -> Plan[Array]:
         """bf: each on the same rows, the number of rows divided among all."""
-        sums, counts = np.zeros(len(texts)), np.zeros(len(texts))
         yield from self._look(texts, range(len(texts)), max(1, self._rows // len(texts)), sums, counts)
         return _means(sums, counts)
 
-    def _ucb(self, texts: Sequence[str]) -> Plan[Array]:
+    def _ucb(self, texts: Sequence[str], sums: Array, counts: Array) -> Plan[Array]:
         """UCB1 with ln t, t the number of the round: the first has no bonus."""
-        return (yield from self._bandit(texts, lambda counts, t: np.sqrt(math.log(t) / counts)))
+        return (yield from self._bandit(texts, sums, counts, lambda counts, t: np.sqrt(math.log(t) / counts)))
 
-    def _ucb_e(self, texts: Sequence[str]) -> Plan[Array]:
+    def _ucb_e(self, texts: Sequence[str], sums: Array, counts: Array) -> Plan[Array]:
         """UCB-E (Audibert et al. 2010): a bonus that does not grow with time."""
         c = self._exploration
-        return (yield from self._bandit(texts, lambda counts, t: np.sqrt(c / counts)))
+        return (yield from self._bandit(texts, sums, counts, lambda counts, t: np.sqrt(c / counts)))
 
-    def _bandit(self, texts: Sequence[str], bonus: Callable[[Array, int], Array]) -> Plan[Array]:
-        sums, counts = np.zeros(len(texts)), np.zeros(len(texts))
+    def _bandit(
+        self, texts: Sequence[str], sums: Array, counts: Array, bonus: Callable[[Array, int], Array]
+    ) -> Plan[Array]:
         picks = min(_PICKS, len(texts))
         rows = max(1, self._rows // (_ROUNDS * picks))
         for t in range(1, _ROUNDS + 1):
@@ -88,21 +89,23 @@ class Contest:
             yield from self._look(texts, chosen, rows, sums, counts)
         return _means(sums, counts)
 
-    def _rejects(self, texts: Sequence[str]) -> Plan[Array]:
+    def _rejects(self, texts: Sequence[str], sums: Array, counts: Array) -> Plan[Array]:
         """Successive rejects (Audibert et al. 2010): the worst leaves after each phase, looks grow."""
-        return (yield from self._phases(texts, lambda alive: alive))
+        return (yield from self._phases(texts, sums, counts, lambda alive: alive))
 
-    def _rejects_of_subsets(self, texts: Sequence[str]) -> Plan[Array]:
+    def _rejects_of_subsets(self, texts: Sequence[str], sums: Array, counts: Array) -> Plan[Array]:
         """The same, but each phase looks only at a random subset of those alive."""
 
         def some(alive: list[int]) -> list[int]:
             return sorted(self._rng.permutation(np.array(alive))[:_SUBSET].tolist())
 
-        return (yield from self._phases(texts, some))
+        return (yield from self._phases(texts, sums, counts, some))
 
-    def _phases(self, texts: Sequence[str], seen: Callable[[list[int]], list[int]]) -> Plan[Array]:
+    def _phases(
+        self, texts: Sequence[str], sums: Array, counts: Array, seen: Callable[[list[int]], list[int]]
+    ) -> Plan[Array]:
         many = len(texts)
-        sums, counts, left_at = np.zeros(many), np.zeros(many), np.full(many, float(many))
+        left_at = np.full(many, float(many))
         alive, pulls = list(range(many)), 0
         for phase, after in enumerate(rejection_schedule(many, self._rows)):
             looked = seen(alive)
@@ -113,16 +116,18 @@ class Contest:
             left_at[worst] = phase
         return left_at + 0.5 * _means(sums, counts)  # who stayed longer is better
 
-    def _halving(self, texts: Sequence[str]) -> Plan[Array]:
-        """Those below the mean leave after each round."""
-        many = len(texts)
-        sums, counts, left_at = np.zeros(many), np.zeros(many), np.full(many, float(_ROUNDS))
-        alive = np.arange(many)
+    def _halving(self, texts: Sequence[str], sums: Array, counts: Array) -> Plan[Array]:
+        """Those below the mean, and those that could not be looked at, leave after each round."""
+        left_at = np.full(len(texts), float(_ROUNDS))
+        alive = np.arange(len(texts))
         for turn in range(_ROUNDS):
             rows = max(1, self._rows // (_ROUNDS * len(alive)))
             yield from self._look(texts, alive.tolist(), rows, sums, counts)
             means = _means(sums, counts)
-            below = means[alive] < means[alive].mean()
+            known = counts[alive] > 0.0
+            if not known.any():
+                break
+            below = ~known | (means[alive] < means[alive][known].mean())
             left_at[alive[below]] = turn
             alive = alive[~below]
             if len(alive) < 2:

@@ -61,8 +61,9 @@ class ProTeGi:
     an evaluator of `evaluation_rows` rows chooses the next one.
 
     Unlike the code: without an error in the minibatch no reason is asked for (the code asks with an empty
-    list); rows that an instruction was seen on are not paid for again; ties keep the earlier text; and the
-    members' questions of one kind are asked together.
+    list); rows that an instruction was seen on are not paid for again; ties keep a member of the beam,
+    then the earlier text; who could not be looked at comes last, and has no score of 0; and the members'
+    questions of one kind are asked together.
     """
 
     name: str = "protegi"
@@ -120,7 +121,8 @@ class ProTeGi:
         try:
             for _ in range(known.rounds):
                 new = yield from editor.expand(beam)
-                beam = yield from contest.choose(list(dict.fromkeys([*new, *beam])), known.beam)
+                # The beam comes first: where the budget ends, its members have been looked at too.
+                beam = yield from contest.choose(list(dict.fromkeys([*beam, *new])), known.beam)
                 if beam[0] != best:
                     best = beam[0]
                     yield from Recommend(best)
