@@ -150,11 +150,16 @@ class _Run:
         self._seen: dict[str, list[list[float]]] = {}
         """Row scores of each text, block by block."""
 
-    def _cut(self) -> list[tuple[int, ...]]:
+    def _cut(self) -> list[tuple[int, ...] | None]:
+        """The blocks of rows; None, for the whole, where the world has no rows."""
+        if not self._task.dev_rows:
+            return [None]
         order = self._rng.permutation(self._task.dev_rows).tolist()
         size = min(self._known.block, len(order))
-        starts = range(0, len(order) - size + 1, max(size, 1))
-        return [tuple(order[start : start + size]) for start in starts][: self._known.blocks]
+        starts = range(0, len(order) - size + 1, size)
+        blocks: list[tuple[int, ...] | None] = []
+        blocks += [tuple(order[start : start + size]) for start in starts[: self._known.blocks]]
+        return blocks
 
     def first(self) -> Plan[list[Prompt]]:
         """The first population: seeds and induced instructions, with random examples."""
@@ -223,7 +228,8 @@ class _Run:
                 new, (yield from looks([(text, rows) for text in new])) if new else (), strict=True
             ):
                 if look is not None:
-                    self._seen.setdefault(text, []).append([row.score for row in look.rows])
+                    scores = [row.score for row in look.rows] or [look.score]
+                    self._seen.setdefault(text, []).append(scores)
             alive = [text for text in alive if len(self._seen.get(text, ())) > number]
             yield from self._lead(alive)
             if len(alive) > self._known.population:
@@ -237,7 +243,7 @@ class _Run:
         ]
 
     def _lead(self, alive: Sequence[str]) -> Plan[None]:
-        """Recommend the best of those that were seen longest."""
+        """Recommend the best of those alive if it is better than the leader, each by all it was seen on."""
         if alive:
             leader = max(alive, key=self._worth)
             if leader != self.best and (

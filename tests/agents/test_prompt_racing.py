@@ -165,7 +165,9 @@ def test_capo_hands_in_the_best_that_it_saw(rows: int, seed: int, level: float) 
     assert one.recommendation == max(scored(one), key=worth)
 
 
-@pytest.mark.parametrize(("name", "fields"), [("evoprompt", {}), ("opro", {}), ("protegi", {})])
+@pytest.mark.parametrize(
+    ("name", "fields"), [("evoprompt", {}), ("opro", {}), ("protegi", {}), ("capo", {"penalty": 0.0})]
+)
 def test_a_world_without_rows_is_looked_at_as_a_whole(name: str, fields: dict[str, Any]) -> None:
     budget = Budget(evaluations=60)
     agent = make(name, **fields)
