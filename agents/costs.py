@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import TypeAlias
 
 from sandbox.budget import CURRENCIES, FREE, Budget, Cost
+from sandbox.classification import format_line
 from sandbox.dataset import prompt_tokens
 from sandbox.protocol import Task
 from sandbox.session import MOST_STALE
@@ -37,7 +38,8 @@ class Forecast:
         self.instruction = max(_INSTRUCTION, self.given)
         """Tokens of an instruction that a model has written."""
         rows = task.demos or (("", ""),)
-        self._row = fmean([prompt_tokens("", x) for x, _ in rows])
+        closing = f"\n{format_line(task.labels)}" if task.labels else ""
+        self._row = fmean([prompt_tokens(closing, x) for x, _ in rows])
         self._answer = fmean([count(y) for _, y in rows])
         self._talk = _TALK if isinstance(task.space, FreeText) else _SOME
         self.shown = fmean([count(f"Input: {x}\nOutput: {y}\n\n") for x, y in rows])

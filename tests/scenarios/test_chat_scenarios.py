@@ -23,7 +23,7 @@ from sandbox.session import Session
 from sandbox.spaces import Candidate, FreeText, Pool
 from sandbox.tokens import count, count_messages
 from sandbox.tournament import load
-from sandbox.worlds.chat import Asking, ChatWorld
+from sandbox.worlds.chat import Asking, ChatWorld, expected_score
 from scenarios import chat
 from scenarios.build import tables_of_chat
 
@@ -116,7 +116,7 @@ def test_the_truth_is_the_mean_of_many_samples(antonyms: Problem) -> None:
     world: Any = antonyms.world(0)
     warm = Asking(world.asking.model, 1.0, 48, cache=False)
     text = "Reverse the meaning."
-    truth = chat.expected_score(world.model.outcomes, world.dataset, warm, text)
+    truth = expected_score(world.model.outcomes, world.dataset, warm, text)
     scores = []
     for row in world.dataset.test:
         for luck in range(40):
