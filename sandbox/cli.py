@@ -148,7 +148,9 @@ def _prepare_streams() -> None:
 @click.option("--judge", type=click.Choice(["all", "final"]), default="all", show_default=True,
     help="Live: judge every recommendation, or the last one only.",
 )  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Play nothing; print what the agents expect to spend.")
+@click.option("--dry-run", is_flag=True,
+    help="Play nothing, open no store: print what agents expect to spend, and who has too little.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--fresh", is_flag=True, help="Play again what is stored.")
 @click.option("--retry-failed", is_flag=True, help="Play again what failed.")

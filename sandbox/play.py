@@ -116,6 +116,9 @@ def run_tournament(
         raise UsageError(f"--seeds {seeds}: at least 1")
     if not run_limit > 0:
         raise UsageError(f"--run-limit {run_limit}: a positive number of seconds")
+    if dry_run:
+        given = {"--fresh": fresh, "--retry-failed": retry_failed, "--plot": plot, "--out": out}
+        forecast.check_alone(given | {"--record": record, "--replay": replay})
     if plot is not None:
         check_plot(Path(plot))
     limits = Budget.parse(budget) if budget is not None else None
@@ -132,13 +135,14 @@ def run_tournament(
             for name in names
         ]
         wanted = _wanted(sources, agents, seeds, limits)
-        if dry_run:
-            told = forecast.of_sources(sources, agents, seeds, limits)
         settings = None if live is None else live.settings(wanted, tape)
+        if dry_run:
+            price = None if settings is None else settings.price
+            told = forecast.of_sources(sources, agents, seeds, limits, price)
         if settings is not None:
             wanted = livematch.live_matches(wanted, settings)
     if dry_run:
-        forecast.tell(console, told, as_json)
+        forecast.tell(console, told, as_json, live is not None)
         return 0
     path = Path(out or (f"{Path(names[0]).stem}.db" if len(names) == 1 else "tournament.db"))
     keys = [key for match in wanted for key in match.keys]

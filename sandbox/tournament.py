@@ -25,7 +25,7 @@ from sandbox.protocol import Agent, Borrower, Forecaster, Needs, Plan, Task, unm
 from sandbox.registry import agent_digest, agent_table, canonical, load_scenario, make_agent, split_specs
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import Session
-from sandbox.spaces import Candidate
+from sandbox.spaces import Candidate, FreeText
 from sandbox.statistics import normalised_regret
 from sandbox.streams import stream
 from sandbox.trace import Record
@@ -335,7 +335,7 @@ def judge(match: Match, place: int, session: Session, problem: Problem) -> Run:
         baseline=problem.baseline,
         caveat=problem.caveat,
         code=match.codes[place],
-        note=too_little(match.agents[place], problem.task(match.budget)),
+        note=too_little(match.agents[place], problem.task(match.budget)) or nothing_new(session),
     )
 
 
@@ -354,6 +354,16 @@ def too_little(spec: str, task: Task) -> str:
         if getattr(least, name) > limit
     ]
     return f"the budget is too small: below {','.join(short)} it hands in what it was given" if short else ""
+
+
+def nothing_new(session: Session) -> str:
+    """A sentence where a run on free text evaluated nothing but seeds, and hands one in; else ""."""
+    space, handed_in = session.task.space, session.recommendation
+    if session.failure is not None or not isinstance(space, FreeText) or handed_in not in space.seeds:
+        return ""
+    asked = [getattr(record.ticket.request, "candidate", None) for record in session.trace.records]
+    tried = set(asked) - {None}
+    return "nothing but the seeds was tried: it hands in one of them" if tried <= set(space.seeds) else ""
 
 
 def error_of(session: Session) -> str | None:

@@ -177,11 +177,14 @@ def _paired(scores: dict[str, Array]) -> dict[str, Array]:
 
 
 def _notes(by_agent: Mapping[str, Sequence[Run]]) -> tuple[str, ...]:
-    """Whose budget was too small, and on how many problems; the first reason stands for all."""
+    """What the notes say of whom, and on how many problems; the first of its kind stands for all."""
     found = []
     for agent, runs in by_agent.items():
-        noted = {run.problem: run.note for run in runs if run.note}
-        if noted:
+        kinds: dict[str, dict[str, str]] = defaultdict(dict)
+        for run in runs:
+            if run.note:
+                kinds[run.note.partition(":")[0]].setdefault(run.problem, run.note)
+        for noted in kinds.values():
             where = f"on {len(noted)} of {len({run.problem for run in runs})} problems"
             found.append(f"{agent}: {where} {next(iter(noted.values()))}")
     return tuple(found)
