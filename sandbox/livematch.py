@@ -51,8 +51,9 @@ class Live:
     """Prompt tokens that the server may add to a chat beyond the bytes of its texts."""
     referee: str = "auto"
     """problem: truth as the scenario knows it, as for the scenario's own model behind `sandbox serve`;
-    endpoint: mean score on the test rows, asked of the endpoint outside the budget, for which somebody pays
-    too; auto: the former where the endpoint counts tokens as `sandbox.tokens` does, which only ours do."""
+    endpoint: what answers to the test rows come to, asked of the endpoint outside the budget, for which
+    somebody pays too; auto: the former where the endpoint counts tokens as `sandbox.tokens` does, which only
+    ours do."""
     every_step: bool = True
     """Whether all that was recommended on the way is judged, or only what was recommended last."""
     grace: float = 10.0
@@ -273,7 +274,7 @@ class _Evening:
     async def _judge(
         self, match: Match, problem: Problem, rows: Rows, sessions: Sequence[Session]
     ) -> list[Run]:
-        """The referee: noiseless truth where it is known, the mean over the test rows elsewhere."""
+        """The referee: noiseless truth where it is known, that of answers to test rows elsewhere."""
         settings, endpoint = self.settings, self.settings.endpoint
         caveat = f"live: {endpoint.model} at {endpoint.base_url}, prices of {settings.price.read}"
         own = self.facts.tokenizer == "sandbox-1" and endpoint.model == rows.asking.model
@@ -309,7 +310,7 @@ class _Evening:
                     seats.append((candidate, key, await self._bench(key, problem, rows, candidate)))
             await live.play_all([one for _, _, one in seats], self.service, self.settings.grace)
             for candidate, key, one in seats:
-                found[candidate] = verdict = _verdict(one.session)
+                found[candidate] = verdict = _verdict(one.session, problem)
                 self.journal.keep(name, candidate, verdict)
                 self.journal.forget(key)
         self.refereed |= {(name, candidate): found[candidate].charge for candidate in candidates}
@@ -331,17 +332,18 @@ def _questions(candidate: Candidate, rows: int) -> Plan[Candidate]:
     return candidate
 
 
-def _verdict(session: Session) -> Verdict:
+def _verdict(session: Session, problem: Problem) -> Verdict:
     """What the referee's session came to."""
     answers: list[Any] = [r.answer for r in session.trace.records if isinstance(r.ticket.request, Evaluate)]
-    scores = [answer.score for answer in answers if isinstance(answer, Observation)]
-    if session.failure is not None or not scores:
+    rows = [row for answer in answers if isinstance(answer, Observation) for row in answer.rows]
+    if session.failure is not None or not rows:
         failed = [str(answer) for answer in answers if isinstance(answer, AnswerFailed)]
         raise UsageError(
             f"the referee got no answer to any test row: {session.failure or failed[0]}; "
             "the same command tries again"
         )
-    return Verdict(sum(scores) / len(scores), len(answers) - len(scores), session.ledger.spent)
+    truth = sum([row.score for row in rows]) / len(rows) if problem.tally is None else problem.tally(rows)
+    return Verdict(truth, len(answers) - len(rows), session.ledger.spent)
 
 
 def _build(match: Match) -> Problem:

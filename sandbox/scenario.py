@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.budget import Budget
 from sandbox.limits import Limits
-from sandbox.protocol import Asides, Evaluate, Request, Task
+from sandbox.protocol import Asides, Evaluate, Request, RowResult, Task
 from sandbox.session import World
 from sandbox.spaces import Box, Candidate, FreeText, Pool, Space
 from sandbox.trace import Ticket
@@ -37,6 +37,8 @@ class Problem:
     lends: Asides = field(default_factory=Asides)
     labels: tuple[str, ...] = ()
     """See `sandbox.protocol.Task`."""
+    tally: Callable[[Sequence[RowResult]], float] | None = None
+    """What answers to test rows come to, where a referee has to ask; the mean of their scores if None."""
     caveat: str = ""
     """What everybody who reads a result must know, such as a surrogate's fidelity."""
 

@@ -23,7 +23,7 @@ from sandbox.session import World
 from sandbox.spaces import Candidate, FreeText, Pool
 from sandbox.worlds.chat import Asking, ChatWorld
 from scenarios import tasks
-from scenarios.judging import truth_of
+from scenarios.judging import tally_of, truth_of
 from scenarios.schema import ChatProblems
 from scenarios.tasks import classification
 
@@ -198,6 +198,7 @@ def problem(entry: Entry, name: str, service: Service, where: str) -> Problem:
         demos=tuple((row.input, row.answers[0]) for row in dataset.train),
         dev_rows=len(dataset.dev),
         labels=dataset.labels if asking.closing else (),
+        tally=tally_of(table.judge, dataset.labels),
         lends=Asides(completions=table.completions, bill=partial(_bill, service)),
     )
 

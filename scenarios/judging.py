@@ -10,6 +10,7 @@ from sandbox.chat import ChatCall
 from sandbox.classification import macro_f1, reward_f1, table_f1
 from sandbox.dataset import Dataset, prompt
 from sandbox.errors import AnswerFailed
+from sandbox.protocol import RowResult
 from sandbox.worlds.chat import Asking, expected_score
 
 Outcomes: TypeAlias = Callable[[ChatCall], Sequence[tuple[str, float]]]
@@ -45,6 +46,17 @@ def answers_to_test(outcomes: Outcomes, dataset: Dataset, asking: Asking, candid
         except AnswerFailed:
             found.append("")
     return found
+
+
+def tally_of(judge: str, labels: Sequence[str]) -> Callable[[Sequence[RowResult]], float] | None:
+    """See `sandbox.scenario.Problem.tally`."""
+    if judge == "mean":
+        return None
+
+    def tally(rows: Sequence[RowResult]) -> float:
+        return F1[judge]([row.answer for row in rows], [row.expected for row in rows], labels)
+
+    return tally
 
 
 def truth_of(judge: str, outcomes: Outcomes, dataset: Dataset, asking: Asking) -> Truth:
