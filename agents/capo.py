@@ -114,8 +114,8 @@ class CAPO:
         return run.best
 
     def least_useful_budget(self, task: Task) -> Cost:
-        """See `sandbox.protocol.Forecaster`: the first prompts, and a block of the first race."""
-        return first_evaluations(self._steps(task), self._settings.population)
+        """See `sandbox.protocol.Forecaster`: the first prompts, and a look at one of them."""
+        return first_evaluations(self._steps(task), 1)
 
     def estimate(self, task: Task, budget: Budget) -> Cost:
         """See `sandbox.protocol.Forecaster`; a child is taken to race over a part of the blocks."""

@@ -159,12 +159,6 @@ class SpendsAll:
             yield [next(looks) for _ in range(many)]
 
 
-def total(steps: Iterable[Step]) -> Cost:
-    """The sum of steps; without money and time."""
-    costs = [[step] if isinstance(step, Cost) else step for step in steps]
-    return sum([cost for batch in costs for cost in batch], FREE)
-
-
 def first_evaluations(steps: Iterable[Step], many: int) -> Cost:
     """The sum of the first steps, up to the first `many` evaluations."""
     found = FREE

@@ -17,6 +17,7 @@ from agents.dual_features import POOLINGS, SOURCES, Reader
 from agents.soft_arms import SoftArms, imperative
 from agents.soft_prompts import PREFIX, Scored, exemplars, shown, statement
 from agents.torch_threads import one_thread
+from sandbox.budget import Cost
 from sandbox.errors import AnswerFailed, BudgetExhausted, nearest
 from sandbox.protocol import Complete, Needs, Plan, Recommend, Task, gather
 from sandbox.tokens import count
@@ -177,6 +178,10 @@ class Dual(SpendsAll):
         except BudgetExhausted:
             return search.best
         return search.best
+
+    def least_useful_budget(self, task: Task) -> Cost:
+        """See `sandbox.protocol.Forecaster`: an evaluation, whoever of the two models writes the text."""
+        return Forecast(task).decoded()
 
     def _steps(self, task: Task, forecast: Forecast) -> Iterator[Step]:
         known, most = self.settings, horizon(task)

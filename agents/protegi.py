@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.common import blind_guess, check_real, check_whole, preset_with
-from agents.costs import Forecast, Step, total, within
+from agents.costs import Forecast, Step, first_evaluations, within
 from agents.prompt_racing import EVALUATORS, Contest
 from agents.scorebook import looks, some_rows, space_of
 from agents.templates.critique import Mistake, edit, gradient
@@ -132,7 +132,7 @@ class ProTeGi:
 
     def least_useful_budget(self, task: Task) -> Cost:
         """See `sandbox.protocol.Forecaster`: the first round, up to a look at one new instruction."""
-        return total(self._round(task, 0))
+        return first_evaluations(self._round(task, 0), 2)
 
     def estimate(self, task: Task, budget: Budget) -> Cost:
         """See `sandbox.protocol.Forecaster`."""

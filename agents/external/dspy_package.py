@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from agents.common import blind_guess, check_real, check_whole
-from agents.costs import Forecast, within
+from agents.costs import Forecast, Step, first_evaluations, within
 from agents.external.dspy_parts import Parts, quiet_import
 from agents.external.line import Line, hosted
-from agents.external.packages import load, require
+from agents.external.packages import check_switch, load, require
 from agents.external.visit import Global, Visit
 from agents.gepa import split
 from agents.scorebook import space_of
@@ -22,6 +22,8 @@ from sandbox.protocol import Needs, Plan, Task
 
 SIZES = {"light": 6, "medium": 12, "heavy": 18}
 """Instructions that MIPROv2 proposes."""
+_FEW = 50
+"""Rows up to which each trial of MIPROv2 is on all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class _Dspy:
     any_version: bool = False
     """Whether to try other versions of the package than the tested one."""
     needs = Needs.TEXT | Needs.COMPLETIONS
+
+    def __post_init__(self) -> None:
+        check_switch("any_version", self.any_version)
 
     def require(self) -> None:
         """See `sandbox.protocol.Borrower`."""
@@ -75,7 +80,7 @@ class _Dspy:
         """See `sandbox.protocol.Forecaster`."""
         return within(task, budget, self._expected(task))
 
-    def _expected(self, task: Task) -> Iterator[Cost]:
+    def _expected(self, task: Task) -> Iterator[Step]:
         raise NotImplementedError
 
 
@@ -99,6 +104,7 @@ class DspyMIPRO(_Dspy):
     def __post_init__(self) -> None:
         if self.auto not in SIZES:
             raise ValueError(f"auto={self.auto!r}: {nearest(str(self.auto), SIZES)}")
+        _Dspy.__post_init__(self)  # a dataclass with slots is made anew: super() would look for the old one
         check_real("train", self.train, 0.0, 1.0)
         check_whole("minibatch", self.minibatch, 1, 50)
 
@@ -127,27 +133,30 @@ class DspyMIPRO(_Dspy):
         )
 
     def least_useful_budget(self, task: Task) -> Cost:
-        """See `sandbox.protocol.Forecaster`: all that is written, the seed's score, and one trial."""
-        total = Cost()
-        writing = 3 + 3 * SIZES[self.auto]
-        for step, _ in zip(self._expected(task), range(writing + 2), strict=False):
-            total += step
-        return total
+        """See `sandbox.protocol.Forecaster`: the first instruction, all that is written, and one trial."""
+        _, val = self._rows(task)
+        return first_evaluations(self._expected(task), 1 + min(self._trial(val), len(val)))
 
-    def _expected(self, task: Task) -> Iterator[Cost]:
+    def _trial(self, val: tuple[int, ...]) -> int:
+        """Rows of a trial."""
+        return self.minibatch if len(val) > _FEW else len(val)
+
+    def _expected(self, task: Task) -> Iterator[Step]:
         forecast, n = Forecast(task), SIZES[self.auto]
         train, val = self._rows(task)
-        yield forecast.scoring(task.dev_rows)
+        yield forecast.scoring(task.dev_rows, vague=True)
         shown = 300 + forecast.shown * min(len(train), 10)
-        for _ in range(3 + max(0, min((len(train) - 1) // 10, 9) - 1)):
+        for _ in range(2 + min((len(train) - 1) // 10, 9)):
             yield forecast.writing(shown, tokens=40)
         for _ in range(3 * n):
             yield forecast.writing(400 + 3 * forecast.shown, tokens=40)
         trials = int(max(2 * np.log2(n), 1.5 * n))
-        for trial in range(trials if len(val) > 50 else n):
-            yield forecast.scoring(self.minibatch if len(val) > 50 else len(val))
-            if len(val) > 50 and (trial % 5 == 4 or trial == trials - 1):
-                yield forecast.scoring(len(val))
+        for trial in range(1, trials + 1):
+            # On all rows it tries instructions again, which are free then; about so many are new.
+            if len(val) > _FEW or trial < n:
+                yield from [forecast.scoring(1)] * self._trial(val)
+            if len(val) > _FEW and (trial % 5 == 0 or trial == trials):
+                yield from [forecast.scoring(1)] * (len(val) - self._trial(val))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +175,7 @@ class DspyCOPRO(_Dspy):
     """Of what the model writes."""
 
     def __post_init__(self) -> None:
+        _Dspy.__post_init__(self)
         check_whole("breadth", self.breadth, 2)
         check_whole("depth", self.depth, 1)
         check_real("temperature", self.temperature, 0.0, 2.0)
@@ -180,17 +190,12 @@ class DspyCOPRO(_Dspy):
         return optimizer.compile(parts.program(), trainset=parts.numbered(), eval_kwargs={"num_threads": 1})
 
     def least_useful_budget(self, task: Task) -> Cost:
-        """See `sandbox.protocol.Forecaster`: the first texts, and two evaluations."""
-        forecast = Forecast(task)
-        total = forecast.scoring() + forecast.scoring()
-        for _ in range(self.breadth - 1):
-            total += forecast.writing(250)
-        return total
+        """See `sandbox.protocol.Forecaster`: the first texts, and the score of one."""
+        return first_evaluations(self._expected(task), task.dev_rows)
 
-    def _expected(self, task: Task) -> Iterator[Cost]:
+    def _expected(self, task: Task) -> Iterator[Step]:
         forecast = Forecast(task)
         for depth in range(self.depth):
             for _ in range(self.breadth - (depth == 0)):
                 yield forecast.writing(250 + depth * self.breadth * (20 + forecast.instruction), tokens=40)
-            for _ in range(self.breadth):
-                yield forecast.scoring()
+            yield from [forecast.scoring(1)] * (task.dev_rows * self.breadth)

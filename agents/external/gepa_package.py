@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.common import blind_guess
 from agents.external.line import Line, hosted
-from agents.external.packages import load, require
+from agents.external.packages import check_switch, load, require
 from agents.external.visit import Visit
 from agents.gepa import GEPA, PASSES, split
 from agents.scorebook import space_of
@@ -52,6 +52,7 @@ class GepaPackage:
     needs = Needs.TEXT | Needs.COMPLETIONS
 
     def __post_init__(self) -> None:
+        check_switch("any_version", self.any_version)
         _ = self._native  # it checks what both have
 
     @property
@@ -77,10 +78,10 @@ class GepaPackage:
         gepa = load(self.name, "gepa")
         first = str(blind_guess(task, rng))
         train, val = split(task.dev_rows, self.train)
-        seed = int(rng.integers(2**32))
+        seed = int(rng.integers(2**63))  # as the native agent draws it
 
         def run(line: Line) -> None:
-            adapter = _Adapter(line, gepa.EvaluationBatch)
+            idle = _Idle()
             patience = PASSES * -(-len(train) // self.minibatch)
             gepa.optimize(
                 seed_candidate={_PART: first},
@@ -89,14 +90,15 @@ class GepaPackage:
                 trainset=list(train),
                 valset=list(val),
                 cache_evaluation=False,
-                adapter=adapter,
+                adapter=_Adapter(line, gepa.EvaluationBatch),
+                callbacks=[idle],
                 reflection_lm=lambda prompt: line.write([self._question(prompt)])[0][0],
                 candidate_selection_strategy=self.selector,
                 acceptance_criterion=_CRITERIA[self.acceptance],
                 reflection_minibatch_size=self.minibatch,
                 use_merge=self.merge,
                 max_metric_calls=self.calls,
-                stop_callbacks=None if self.calls else [lambda state: adapter.solved >= patience],
+                stop_callbacks=None if self.calls else [lambda state: idle.skipped >= patience],
                 seed=seed,
                 run_dir=None,  # or it leaves files, and resumes from a pickle that it does not count
                 track_best_outputs=False,
@@ -134,13 +136,9 @@ class _Adapter:
 
     def __init__(self, line: Line, batch: Any) -> None:
         self._line, self._batch = line, batch
-        self.solved = 0
-        """Minibatches in a row that left nothing to reflect on."""
 
     def evaluate(self, batch: Sequence[int], candidate: dict[str, str], capture_traces: bool = False) -> Any:
         (rows,) = self._line.score([candidate[_PART]], [batch])
-        if capture_traces:
-            self.solved = self.solved + 1 if all(row.score >= 1.0 for row in rows) else 0
         return self._batch(
             outputs=[row.answer for row in rows],
             scores=[row.score for row in rows],
@@ -155,6 +153,19 @@ class _Adapter:
             {"Inputs": row.input, "Generated Outputs": row.answer, "Feedback": feedback(row)} for row in rows
         ]
         return dict.fromkeys(components, told)
+
+
+class _Idle:
+    """Counts minibatches in a row that left nothing to reflect on."""
+
+    def __init__(self) -> None:
+        self.skipped = 0
+
+    def on_evaluation_skipped(self, event: object) -> None:
+        self.skipped += 1
+
+    def on_proposal_start(self, event: object) -> None:
+        self.skipped = 0
 
 
 class _Quiet:

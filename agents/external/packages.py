@@ -40,3 +40,13 @@ def load(agent: str, module: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise MissingExtra(agent, "external") from error
+
+
+def check_switch(name: str, value: object) -> None:
+    """Refuse a parameter that is neither True nor False.
+
+    Raises:
+        ValueError: naming the value.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}={value!r}: True or False")

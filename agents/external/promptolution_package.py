@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from agents.common import blind_guess, check_real, check_whole
-from agents.costs import Forecast, within
+from agents.costs import Forecast, Step, first_evaluations, within
 from agents.external.line import Line, hosted
-from agents.external.packages import load, require
+from agents.external.packages import check_switch, load, require
 from agents.external.promptolution_parts import Parts
 from agents.external.visit import Visit
 from agents.first_prompts import first_prompts
@@ -48,6 +48,7 @@ class _Promptolution:
         check_whole("population", self.population, 2)
         check_whole("steps", self.steps, 1)
         check_real("temperature", self.temperature, 0.0, 2.0)
+        check_switch("any_version", self.any_version)
 
     def require(self) -> None:
         """See `sandbox.protocol.Borrower`."""
@@ -83,36 +84,27 @@ class _Promptolution:
 
     def least_useful_budget(self, task: Task) -> Cost:
         """See `sandbox.protocol.Forecaster`: the first prompts, scored, and one child."""
-        known, total = self._first(task), Cost()
-        for step in known:
-            total += step
-        forecast = Forecast(task)
-        return total + forecast.writing(60 + forecast.instruction) + forecast.scoring(self._look(task))
+        return first_evaluations(self._expected(task), self.population + 1)
 
     def estimate(self, task: Task, budget: Budget) -> Cost:
         """See `sandbox.protocol.Forecaster`."""
         return within(task, budget, self._expected(task))
 
     def _look(self, task: Task) -> int:
-        """Rows of one evaluation."""
+        """Rows that a prompt is scored on."""
         return task.dev_rows
 
-    def _first(self, task: Task) -> list[Cost]:
-        forecast, found = Forecast(task), []
+    def _expected(self, task: Task) -> Iterator[Step]:
+        forecast = Forecast(task)
         guesses = max(0, self.population - len(space_of(task).seeds))
         if guesses:
-            found.append(forecast.writing(30 + 5 * forecast.shown, 2 * guesses))
-        return found + [forecast.scoring(self._look(task))] * self.population
-
-    def _expected(self, task: Task) -> Iterator[Cost]:
-        forecast = Forecast(task)
-        yield from self._first(task)
+            yield forecast.writing(30 + 5 * forecast.shown, 2 * guesses)
+        yield [forecast.scoring(self._look(task), vague=True)] * self.population
+        asked = forecast.writing(300 + 4 * forecast.instruction, tokens=3 * forecast.instruction)
         for _ in range(self.steps):
-            for _ in range(self._children()):
-                for _ in range(self._texts()):
-                    yield forecast.writing(300 + 4 * forecast.instruction, tokens=3 * forecast.instruction)
-            for _ in range(self._children()):
-                yield forecast.scoring(self._look(task))
+            for _ in range(self._texts()):
+                yield [asked] * self._children()
+            yield [forecast.scoring(self._look(task))] * self._children()
 
     def _children(self) -> int:
         """New prompts a step."""

@@ -49,8 +49,8 @@ class Example:
     """Shape (tokens, width), or None for no soft prompt."""
     context: tuple[int, ...]
     target: tuple[int, ...]
-    quality: float | None = None
-    """Of the target, as the soft prompt wants it, in ceilings; None without a soft prompt."""
+    told: tuple[float, ...] | None = None
+    """The quality, in ceilings, and the style that the soft prompt asks for; None without a soft prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Maker:
         code = (
             rng.normal(size=(1, steering.CODE)) if soft is None else steering.codes(soft[None], self._reader)
         )
-        quality = None if soft is None else float(steering.wanted(code)[0])
+        told = None if soft is None else tuple(steering.told(code)[0].tolist())
         alone = rng.random() < _SHARES["alone"]
         if rng.random() < _SHARES["labelling"] * grown:
             pairs, target = self._guideline(rng, code)
@@ -155,7 +155,7 @@ class Maker:
             pairs = self._some(self._inputs[which], int(rng.integers(2, 8)), rng)
         end = self._mark[END]
         if alone:
-            return Example(soft, tuple(self._mark[PREFIX]), tuple(target + end), quality)
+            return Example(soft, tuple(self._mark[PREFIX]), tuple(target + end), told)
         first, usual, longest = _MOST_TOKENS
         most = longest if rng.random() < _SHARES["long"] * grown else round(first + grown * (usual - first))
         asked = rng.random() < _SHARES["question"]
@@ -163,7 +163,7 @@ class Maker:
         while len(context) > most and len(pairs) > 1:
             pairs = pairs[:-1]
             context = self._context(pairs, asked)
-        return Example(soft, tuple(context[-longest:]), tuple((target + end)[:_LONGEST_TARGET]), quality)
+        return Example(soft, tuple(context[-longest:]), tuple((target + end)[:_LONGEST_TARGET]), told)
 
     def _soft(self, rng: np.random.Generator) -> Floats:
         tokens = int(rng.choice((3, 4, 5, 5, 5, 5, 6, 8, 10)))

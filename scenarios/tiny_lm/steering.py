@@ -59,6 +59,12 @@ def wanted(code: Array) -> Array:
     return level
 
 
+def told(code: Array) -> Array:
+    """What each code asks for, shape (n, 1 + styles): the wanted quality, then the style."""
+    asked: Array = np.column_stack([wanted(code), code[:, _QUALITY:]])
+    return asked
+
+
 def _quantile(code: Array, angle: float) -> Array:
     """The share of random codes that lie less far in a direction."""
     along = code[:, 0] * np.cos(angle) + code[:, 1] * np.sin(angle)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from scenarios.tiny_lm import steering
 from scenarios.tiny_lm.examples import ASSISTANT, END, PAD, USER, WHOLE, Example, Maker, Texts, gather
 
 _HOME = Path(__file__).parents[2] / "mocks" / "tiny_lm"
@@ -33,13 +34,17 @@ _SHAPE: dict[str, Any] = {
 }
 _VOCABULARY = 4096
 _BATCH = 40
-_STEPS = 4_400
+_STEPS = 7_000
 _RATE = 2e-3
 _WARM_UP = 100
-_TOLD = (2, 10.0)
-"""The layer whose state at the end of a context must tell the wanted quality, and the weight of that error.
+_TOLD_AT = 2
+"""The layer whose state at the end of a context must tell what the soft prompt asks for.
 
 By the texts alone the model learns at once how long they are to be and how they begin, and never how good."""
+_TOLD = ((0, 10.0), (4_400, 1.0))
+"""From which batch on the wanted quality counts, and how much its squared error; the same for the style.
+
+Both at once and the quality is lost again; the quality alone and few texts are ever written."""
 _CHAT = (
     "{% for message in messages %}"
     "{% if message['role'] == 'assistant' %}" + ASSISTANT + "{{ message['content'] }}" + END + "{% else %}"
@@ -157,7 +162,7 @@ def train(wanted: argparse.Namespace, console: Console) -> None:
             coming = ahead.submit(maker.batch, step + 1, _BATCH)
             for group in optimizer.param_groups:
                 group["lr"] = _RATE * _share(step, wanted.steps)
-            loss = _learn(net, teller, optimizer, examples, device)
+            loss = _learn(net, teller, optimizer, examples, device, step)
             losses.append(loss)
             seen += sum(len(e.context) + len(e.target) for e in examples)
             if (step + 1) % 100 == 0:
@@ -196,16 +201,16 @@ def _share(step: int, steps: int) -> float:
 
 
 def _teller(width: int) -> Any:
-    """Reads the wanted quality off a state while the model learns; it is thrown away afterwards."""
+    """Reads what is asked for off a state while the model learns; it is thrown away afterwards."""
     import torch
 
-    made = torch.nn.Linear(width, 1)
+    made = torch.nn.Linear(width, steering.CODE - 1)
     torch.nn.init.zeros_(made.weight)
     torch.nn.init.zeros_(made.bias)
     return made
 
 
-def _learn(net: Any, teller: Any, optimizer: Any, examples: list[Example], device: Any) -> float:
+def _learn(net: Any, teller: Any, optimizer: Any, examples: list[Example], device: Any, step: int) -> float:
     """One step; the mean loss of a target token, in nats."""
     import torch
 
@@ -213,12 +218,15 @@ def _learn(net: Any, teller: Any, optimizer: Any, examples: list[Example], devic
     ordered = sorted(examples, key=_length)
     targets = sum(len(e.target) for e in examples)
     total = 0.0
-    _, weight = _TOLD
+    (_, quality), (second, style) = _TOLD
+    weights = torch.tensor(
+        [quality, *[style if step >= second else 0.0] * (steering.CODE - 2)], device=device
+    )
     parts = 2  # of like lengths, so that little is padded
     for part in range(parts):
         some = ordered[part * len(ordered) // parts : (part + 1) * len(ordered) // parts]
-        texts, quality = _loss(net, teller, some, device)
-        loss = texts / targets + weight * quality / len(examples)
+        texts, errors = _loss(net, teller, some, device)
+        loss = texts / targets + weights @ errors / len(examples)
         loss.backward()
         total += float(texts.detach()) / targets
     torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -232,7 +240,7 @@ def _length(example: Example) -> int:
 
 
 def _loss(net: Any, teller: Any, examples: list[Example], device: Any) -> tuple[Any, Any]:
-    """The summed cross-entropy of all target tokens, and the summed squared error of the quality told.
+    """The summed cross-entropy of all target tokens, and the summed squared errors of what is told.
 
     Sequences are padded on the right: positions then count from the soft prompt, as they do in use.
     """
@@ -245,7 +253,7 @@ def _loss(net: Any, teller: Any, examples: list[Example], device: Any) -> tuple[
     soft = torch.zeros((len(examples), longest, table.embedding_dim))
     is_soft = torch.zeros((len(examples), longest), dtype=torch.bool)
     rows, columns, answers = [], [], []
-    told, ends, qualities = [], [], []
+    told, ends, asked = [], [], []
     for row, example in enumerate(examples):
         start = 0
         if example.soft is not None:
@@ -255,10 +263,10 @@ def _loss(net: Any, teller: Any, examples: list[Example], device: Any) -> tuple[
         tokens = [*example.context, *example.target]
         ids[row, start : start + len(tokens)] = torch.tensor(tokens)
         first = start + len(example.context) - 1
-        if example.quality is not None:
+        if example.told is not None:
             told.append(row)
             ends.append(first)
-            qualities.append(example.quality)
+            asked.append(example.told)
         for i, token in enumerate(example.target):
             rows.append(row)
             columns.append(first + i)
@@ -272,9 +280,8 @@ def _loss(net: Any, teller: Any, examples: list[Example], device: Any) -> tuple[
 
     logits = net.lm_head(at(read.last_hidden_state, rows, columns))
     texts = cross_entropy(logits, torch.tensor(answers, device=device), reduction="sum")
-    layer, _ = _TOLD
-    guesses = teller(at(read.hidden_states[layer], told, ends)).squeeze(-1)
-    return texts, (guesses - torch.tensor(qualities, device=device)).square().sum()
+    guesses = teller(at(read.hidden_states[_TOLD_AT], told, ends))
+    return texts, (guesses - torch.tensor(asked, device=device)).square().sum(0)
 
 
 if __name__ == "__main__":

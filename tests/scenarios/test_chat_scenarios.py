@@ -24,7 +24,6 @@ from sandbox.spaces import Candidate, FreeText, Pool
 from sandbox.tokens import count, count_messages
 from sandbox.tournament import load
 from sandbox.worlds.chat import Asking, ChatWorld, expected_score
-from scenarios import chat
 from scenarios.build import tables_of_chat
 
 FILE = """
