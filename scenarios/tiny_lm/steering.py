@@ -24,8 +24,10 @@ CODE = 4
 _QUALITY = 2
 _ANGLE = 2.2
 """Between the two directions, in radians."""
-_HIGH = ((0.0, 0.4, 0.7, 0.88, 0.95, 0.985, 0.995, 1.0), (0.0, 0.0, 0.25, 0.5, 0.7, 0.88, 0.97, 1.0))
+_NARROW = ((0.0, 0.4, 0.7, 0.88, 0.95, 0.985, 0.995, 1.0), (0.0, 0.0, 0.25, 0.5, 0.7, 0.88, 0.97, 1.0))
 """Along the first direction: quantiles of random codes, and the quality that is wanted there, in ceilings."""
+_BROAD = ((0.0, 0.4, 0.7, 0.85, 0.92, 0.965, 0.985, 1.0), (0.0, 0.0, 0.25, 0.5, 0.7, 0.9, 1.0, 1.0))
+"""The same with a broad summit: three random codes in two hundred ask for the best."""
 _LOW = ((0.0, 0.75, 0.9, 1.0), (0.0, 0.0, 0.4, 0.55))
 """Along the second."""
 _WIDTH = 0.05
@@ -52,16 +54,21 @@ def codes(soft: Floats, reader: Array) -> Array:
     return read
 
 
-def wanted(code: Array) -> Array:
-    """How good an instruction each code asks for, as a share of the task's ceiling, shape (n,)."""
+def wanted(code: Array, broad: bool = True) -> Array:
+    """How good an instruction each code asks for, as a share of the task's ceiling, shape (n,).
+
+    Args:
+        code: shape (n, CODE).
+        broad: whether the summit is a broad one, as in the end, or a narrow one.
+    """
     first, second = _quantile(code, 0.0), _quantile(code, _ANGLE)
-    level: Array = np.maximum(np.interp(first, *_HIGH), np.interp(second, *_LOW))
+    level: Array = np.maximum(np.interp(first, *(_BROAD if broad else _NARROW)), np.interp(second, *_LOW))
     return level
 
 
-def told(code: Array) -> Array:
+def told(code: Array, broad: bool = True) -> Array:
     """What each code asks for, shape (n, 1 + styles): the wanted quality, then the style."""
-    asked: Array = np.column_stack([wanted(code), code[:, _QUALITY:]])
+    asked: Array = np.column_stack([wanted(code, broad), code[:, _QUALITY:]])
     return asked
 
 
@@ -72,7 +79,9 @@ def _quantile(code: Array, angle: float) -> Array:
     return share
 
 
-def choose(pool: Pool, code: Array, rng: np.random.Generator, exactness: float = STYLE) -> NDArray[np.int64]:
+def choose(
+    pool: Pool, code: Array, rng: np.random.Generator, exactness: float = STYLE, broad: bool = True
+) -> NDArray[np.int64]:
     """A text of the pool for each code, shape (n,): of about the wanted quality and style.
 
     Args:
@@ -80,8 +89,9 @@ def choose(pool: Pool, code: Array, rng: np.random.Generator, exactness: float =
         code: shape (n, CODE).
         rng: draws among the texts near each code.
         exactness: how exactly the wanted style is met; the smaller the better.
+        broad: see `wanted`.
     """
-    level = np.minimum(wanted(code), pool.scores.max() / pool.ceiling)
+    level = np.minimum(wanted(code, broad), pool.scores.max() / pool.ceiling)
     quality = (pool.scores / pool.ceiling - level[:, None]) / _WIDTH
     style = (pool.style - code[:, None, _QUALITY:]) / exactness
     energy = 0.5 * (np.square(quality) + np.square(style).sum(axis=2))
