@@ -22,6 +22,7 @@ TABLE: dict[str, str] = {
     "evoprompt": "agents.evoprompt:EvoPrompt",
     "gepa": "agents.gepa:GEPA",
     "prompt-mii-zero": "agents.prompt_mii_zero:PromptMIIZero",
+    "prompt-mii": "agents.prompt_mii:PromptMII",
     "opro": "agents.opro:OPRO",
     "protegi": "agents.protegi:ProTeGi",
     "capo": "agents.capo:CAPO",

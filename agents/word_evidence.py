@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 _WORD = re.compile(r"[^\W\d_][\w'-]+")
@@ -31,8 +32,8 @@ def evidence(
 ) -> Mapping[str, tuple[Term, ...]]:
     """The terms of each label, strongest first, at most `most` in all and as many for each as there are.
 
-    Two words in a row are a term where they tell more than each of them. Pairs with other answers than `labels`
-    are not read.
+    Two words in a row are a term where they tell more than each of them. Pairs with other answers than
+    `labels` are not read.
     """
     pairs = [(text, label) for text, label in pairs if label in labels]
     held = Counter([label for _, label in pairs])
@@ -55,7 +56,7 @@ def _terms(text: str) -> Iterator[str]:
     for piece in re.split(r"[^\w\s'-]+", text.lower()):
         words = _WORD.findall(piece)
         yield from words
-        yield from [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)]
+        yield from [f"{a} {b}" for a, b in pairwise(words)]
 
 
 def _telling(terms: Sequence[Term]) -> list[Term]:

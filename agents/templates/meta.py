@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from agents.word_evidence import Term
 from sandbox.classification import format_line
 
 Pairs = Sequence[tuple[str, str]]
@@ -52,3 +53,19 @@ def meta(pairs: Pairs, labels: Sequence[str], style: str) -> str:
         "Write a general instruction that tells how to choose the label, naming the cues. The answer must be "
         "a label only. Do not repeat the examples."
     )
+
+
+def digest(found: Mapping[str, Sequence[Term]]) -> str:
+    """A meta-prompt for a small policy: the words of each label in place of texts, strongest first.
+
+    Behind a word stands in how many texts of the label it is, and of how many in all if there are others;
+    nothing where it is in one text only.
+    """
+    lines = [f"{label}: {', '.join(map(_counted, terms))}" for label, terms in found.items()]
+    return "\n" + "\n".join(lines) + "\n\nGuideline:"
+
+
+def _counted(term: Term) -> str:
+    if term.hits < term.texts:
+        return f"{term.text} {term.hits}/{term.texts}"
+    return term.text if term.texts == 1 else f"{term.text} {term.hits}"
