@@ -142,7 +142,7 @@ def test_an_estimate_is_what_the_ledger_counts(name: str) -> None:
     for currency in CURRENCIES:
         loose = {"seconds": 0.5, **dict.fromkeys(TOYISH, 1.0)}
         if Needs.WHITE_BOX in agent.needs:  # the toy says nothing of the task, so the mock explains more
-            loose |= {"completion_tokens": 1.0, "usd": 1.0}
+            loose |= {"completion_tokens": 1.0, "usd": 1.0, "seconds": 1.0}
         few = currency in ("evaluations", "rows", "completions")
         tolerance = max(rough, COUNTED if few else loose.get(currency, TOKENS))
         if currency == "whitebox_seconds":
