@@ -30,7 +30,7 @@ from sandbox.chat import ChatAnswer, ChatCall, ChatModel, Choice
 from sandbox.dataset import Dataset
 from sandbox.drivers import virtual
 from sandbox.limits import Limits
-from sandbox.protocol import Evaluate, Plan, Task
+from sandbox.protocol import Asides, Complete, Evaluate, Plan, Task
 from sandbox.session import Session
 from sandbox.spaces import Candidate, FreeText
 from sandbox.tokens import count_messages
@@ -69,18 +69,28 @@ def agent(texts: list[str]) -> Plan[Candidate]:
     return texts[0]
 
 
-def calls_per_second(model: ChatModel, data: Dataset, texts: list[str]) -> float:
+def writer(prompts: list[str]) -> Plan[Candidate]:
+    for prompt in prompts:
+        yield from Complete(prompt)
+    return prompts[0]
+
+
+def calls_per_second(
+    model: ChatModel, data: Dataset, texts: list[str], plan: Callable[[list[str]], Plan[Candidate]] = agent
+) -> float:
     service = Service(limits=Limits(concurrency=8))
     world = ChatWorld(data, model, service.open(1), service.prices, Asking(model.name), 1)
-    task = Task("", FreeText(("x",)), _BUDGET, dev_rows=_ROWS)
-    session = Session("agent", agent(texts), task, world, Ledger(_BUDGET))
+    lends = Asides(completions=True)
+    task = Task("", FreeText(("x",)), _BUDGET, dev_rows=_ROWS, lends=lends)
+    session = Session("agent", plan(texts), task, world, Ledger(_BUDGET))
     gc.collect()
     started = time.process_time()
     virtual.play([session], service.limits)
     taken = time.process_time() - started
-    if session.ledger.spent.rows != len(texts) * _ROWS:
-        raise RuntimeError("not every row was asked")
-    return len(texts) * _ROWS / taken
+    spent = session.ledger.spent
+    if max(spent.rows, _ROWS * spent.completions) != len(texts) * _ROWS:
+        raise RuntimeError("not everything was asked")
+    return max(spent.rows, spent.completions) / taken
 
 
 def _oracle(queries: int) -> float:
@@ -104,6 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
             MockModel("mock-gpt-3.5-turbo"), data, texts
         ),
         "knows (instructions met before)": lambda: calls_per_second(known, data, texts),
+        "completions, constant answer": lambda: calls_per_second(Constant(), data, 10 * texts, writer),
         "beside it: oracle queries, no chat": lambda: _oracle(20 * options.evaluations),
     }
     found: dict[str, list[float]] = {name: [] for name in contenders}
