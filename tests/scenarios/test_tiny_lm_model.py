@@ -51,9 +51,10 @@ def test_its_chat_template_puts_a_question_as_in_training() -> None:
 @pytest.mark.slow
 def test_soft_prompts_yield_many_readable_instructions_from_bad_to_nearly_the_best(lines: list[Line]) -> None:
     assert all(line.readable > 0.8 for line in lines)
-    assert all(line.distinct >= 25 for line in lines)
+    assert all(line.distinct >= 30 for line in lines)
     assert sum(line.spread >= 0.15 for line in lines) >= len(SOME) - 1
-    assert sum(line.ceiling - line.best <= 0.1 for line in lines) >= len(SOME) - 1
+    assert sum(line.ceiling - line.best <= 0.1 for line in lines) >= 3  # 24 of all 30, as the card says
+    assert all(line.best > 0.75 * line.ceiling for line in lines)
     assert sum(line.best - line.median >= 0.1 for line in lines) >= len(SOME) - 1
 
 
