@@ -188,6 +188,7 @@ class Line:
             with self._visit.interrupted():
                 self._ask(Request())  # which nobody may ask: the session ends the run
         if self._refusals > _TOLERANCE:
+            threading.current_thread().name = "asleep"
             threading.Event().wait()  # a daemon's sleep costs nothing; its loop would
         raise Refused
 

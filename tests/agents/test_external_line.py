@@ -107,6 +107,7 @@ def test_code_that_catches_everything_and_goes_on_is_stopped(monkeypatch: pytest
     one = hosting(for_ever, Budget(rows=5))
     assert one.failure is not None
     assert one.ledger.spent.rows == 0
+    assert "asleep" in [thread.name for thread in threading.enumerate()]
 
 
 def test_code_that_asks_from_a_thread_of_its_own_is_told_from_others() -> None:
