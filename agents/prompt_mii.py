@@ -30,10 +30,10 @@ class PromptMII:
 
     Xiao et al. (2025), "Prompt-MII: Meta-learning instruction induction for LLMs", section 3: the writer is
     a policy that GRPO has trained on thousands of other labelling tasks. It asks the black box nothing.
-    The policy is the white box that is lent (`--white-box DIR`). One that `python -m scenarios.prompt_mii.train`
-    made is far too small to read a hundred texts: it reads the words that go with each label, and learns which
-    kind of word is a cue. A big policy reads the examples: `reads=texts`. A task without labels gives no words,
-    so there its examples are read.
+    The policy is the white box that is lent (`--white-box DIR`). A tiny one that
+    `python -m scenarios.prompt_mii.train` made cannot read a hundred texts: it reads the words that go with
+    each label, and learns which kind of word is a cue. A big one reads the examples: `reads=texts`. A task
+    without labels gives no words, so there its examples are read.
     """
 
     name: str = "prompt-mii"
