@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from agents.scorebook import space_of
 from agents.templates.meta import closed, closing
 from agents.text_edits import fit
+from agents.writing import candidate, fenced
 from sandbox.protocol import Task
 from sandbox.spaces import FreeText
 
@@ -46,3 +48,10 @@ def finished(text: str, task: Task, space: FreeText) -> str:
     if line and 0 < room < len(text):
         text = text[:room].rstrip()
     return fit(closed(text, line), space)
+
+
+def instruction_of(told: str, task: Task) -> str | None:
+    """The instruction in what a writer told, finished; None where there is none."""
+    space = space_of(task)
+    made = candidate(fenced(told), space)
+    return None if made is None else finished(made, task, space)

@@ -8,11 +8,9 @@ import numpy as np
 
 from agents.common import blind_guess, check_whole
 from agents.costs import Forecast, within
-from agents.labels import finished, labels_of
-from agents.scorebook import space_of
-from agents.templates.meta import digest, meta
+from agents.labels import instruction_of, labels_of
+from agents.templates.meta import STYLES, digest, meta
 from agents.word_evidence import evidence
-from agents.writing import candidate, fenced
 from sandbox.budget import Budget, Cost
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Needs, Plan, Recommend, Task
@@ -50,6 +48,8 @@ class PromptMII:
     def __post_init__(self) -> None:
         if self.reads not in READS:
             raise ValueError(f"reads={self.reads!r}: {nearest(str(self.reads), READS)}")
+        if self.style not in STYLES:
+            raise ValueError(f"style={self.style!r}: {nearest(str(self.style), STYLES)}")
         check_whole("terms", self.terms, 1)
         check_whole("max_tokens", self.max_tokens, 1)
 
@@ -63,12 +63,11 @@ class PromptMII:
             (told,) = box.decode(None, asked, max_tokens=self._room(task, asked))
         except BudgetExhausted:
             return best
-        space = space_of(task)
-        made = candidate(fenced(told), space)
-        if made is not None:
-            best = finished(made, task, space)
-            yield from Recommend(best)
-        return best
+        made = instruction_of(told, task)
+        if made is None:
+            return best
+        yield from Recommend(made)
+        return made
 
     def prompt(self, task: Task, share: float = 1.0) -> str:
         """What the policy reads; with `share` of the words, or of the examples."""

@@ -8,10 +8,9 @@ import numpy as np
 
 from agents.common import blind_guess, check_whole
 from agents.costs import Forecast, within
-from agents.labels import finished, labels_of
-from agents.scorebook import space_of
+from agents.labels import instruction_of, labels_of
 from agents.templates.meta import STYLES, meta
-from agents.writing import candidate, fenced, write_one
+from agents.writing import write_one
 from sandbox.budget import Budget, Cost
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Complete, Needs, Plan, Recommend, Task
@@ -54,12 +53,11 @@ class PromptMIIZero:
             told = yield from write_one(Complete(self._prompt(task), 1, 0.0, self.max_tokens))
         except BudgetExhausted:
             return best
-        space = space_of(task)
-        made = candidate(fenced(told), space)
-        if made is not None:
-            best = finished(made, task, space)
-            yield from Recommend(best)
-        return best
+        made = instruction_of(told, task)
+        if made is None:
+            return best
+        yield from Recommend(made)
+        return made
 
     def _prompt(self, task: Task) -> str:
         labels, shown = labels_of(task), list(task.demos[: self.shots])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ _FEW = 50
 
 
 @dataclass(frozen=True, slots=True)
-class _Dspy:
+class _Dspy(ABC):
     """What both share: how a program of dspy becomes an instruction, and how it ends.
 
     The program is one `dspy.Predict`, whose signature carries the instruction. How a signature is put to a
@@ -69,19 +70,21 @@ class _Dspy:
         verbosity = Global(optuna.logging.get_verbosity, optuna.logging.set_verbosity)
         return (yield from hosted(line, Visit(rng, (verbosity,)), run))
 
+    @abstractmethod
     def _rows(self, task: Task) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Rows that are shown to the writer, and rows that judge."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _compile(self, dspy: Any, parts: Parts, seed: int) -> object:
-        raise NotImplementedError
+        """What compiling returns."""
 
     def estimate(self, task: Task, budget: Budget) -> Cost:
         """See `sandbox.protocol.Forecaster`."""
         return within(task, budget, self._expected(task))
 
+    @abstractmethod
     def _expected(self, task: Task) -> Iterator[Step]:
-        raise NotImplementedError
+        """The steps that it expects to take."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ Run = Callable[[Line], object]
 
 
 @dataclass(frozen=True, slots=True)
-class _Promptolution:
+class _Promptolution(ABC):
     """What the four share: the first prompts, the parts that talk to the sandbox, how it ends.
 
     Without first prompts the package would ask the model for some, from the task's description alone; so
@@ -78,9 +79,9 @@ class _Promptolution:
         """The rows whose mean decides who is handed in."""
         return range(task.dev_rows)
 
+    @abstractmethod
     def _make(self, package: Any, parts: Parts, prompts: list[str]) -> Any:
         """The optimizer."""
-        raise NotImplementedError
 
     def least_useful_budget(self, task: Task) -> Cost:
         """See `sandbox.protocol.Forecaster`: the first prompts, scored, and one child."""

@@ -17,6 +17,7 @@ import agents
 from agents.costs import within
 from sandbox.budget import CURRENCIES, FREE, Budget, Cost, Meter
 from sandbox.drivers import virtual
+from sandbox.errors import UsageError
 from sandbox.protocol import Asides, Borrower, Evaluate, Forecaster, Needs, Task
 from sandbox.scenario import Problem, Source
 from sandbox.spaces import FreeText
@@ -52,7 +53,7 @@ def installed(name: str) -> bool:
     try:
         if isinstance(agent, Borrower):
             agent.require()
-    except Exception:
+    except UsageError:
         return False
     return True
 

@@ -66,7 +66,7 @@ def test_labels_are_seen_in_repeating_outputs() -> None:
     assert "Choose one of these labels: a, b" in str(one.recommendation)
 
 
-@pytest.mark.parametrize("wrong", ["reads=tea", "terms=0", "max_tokens=0"])
+@pytest.mark.parametrize("wrong", ["reads=tea", "style=baroque", "terms=0", "max_tokens=0"])
 def test_bad_parameters_are_named(wrong: str) -> None:
     with pytest.raises(UsageError, match=wrong.partition("=")[0]):
         make_agent(f"prompt-mii({wrong})")
