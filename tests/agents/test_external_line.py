@@ -126,7 +126,7 @@ def test_code_that_asks_from_a_thread_of_its_own_is_told_from_others() -> None:
 
 
 def test_a_thread_that_is_left_over_is_refused() -> None:
-    go, outcome = threading.Event(), []
+    go, told, outcome = threading.Event(), threading.Event(), []
 
     def leaves_one(line: Line) -> None:
         def late() -> None:
@@ -135,14 +135,15 @@ def test_a_thread_that_is_left_over_is_refused() -> None:
                 line.score(["late"], [range(ROWS)])
             except Refused:
                 outcome.append("refused")
+            told.set()
 
-        threading.Thread(target=late).start()
+        threading.Thread(target=late, daemon=True).start()
         line.score(["in time"], [range(ROWS)])
 
     one = hosting(leaves_one, Budget(rows=1000))
     go.set()
-    while not outcome:
-        pass
+    assert told.wait(10)
+    assert outcome == ["refused"]
     assert one.ledger.spent.rows == ROWS
     assert one.failure is None
 
