@@ -46,6 +46,8 @@ from scenarios.schema import (
 T = TypeVar("T")
 BUNDLED = Path(mocks.__file__).with_name("tiny_lm")
 """The folder of the bundled white box."""
+POLICY = BUNDLED.with_name("prompt_mii")
+"""The folder of the bundled Prompt-MII policy."""
 _SERVICE_PARTS: dict[str, type[Any]] = {
     "latency": Latency,
     "limits": Limits,
@@ -123,13 +125,14 @@ def _lending(table: WhiteBoxTable | None, folder: Path, where: str) -> Lending |
     """The white box of a scenario whose file lies in `folder`.
 
     Raises:
-        ScenarioError: if the bundled model is not installed.
+        ScenarioError: if a bundled model is not installed.
         UsageError: if the folder that is named holds no causal LM.
     """
     if table is None:
         return None
-    path = BUNDLED if table.model == "bundled" else folder / table.model
-    if table.model == "bundled" and not (path / "config.json").is_file():
+    bundled = {"bundled": BUNDLED, "bundled-policy": POLICY}.get(table.model)
+    path = bundled or folder / table.model
+    if bundled is not None and not (path / "config.json").is_file():
         raise ScenarioError(
             f"{where}: white_box: this installation lacks the bundled model; name one with --white-box DIR"
         )

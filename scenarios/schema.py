@@ -110,7 +110,8 @@ class WhiteBoxTable(Strict):
     """
 
     model: str = "bundled"
-    """The folder of a Hugging Face causal LM, from the scenario file's own folder; or "bundled"."""
+    """The folder of a Hugging Face causal LM, from the scenario file's own folder; or one that came along:
+    "bundled" writes from soft prompts, "bundled-policy" is the one that Prompt-MII has trained."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto is cuda where there is one. The result of a run may differ between devices by rounding."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

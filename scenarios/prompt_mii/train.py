@@ -21,13 +21,12 @@ import numpy as np
 from rich.console import Console
 
 from sandbox.streams import stream
-from scenarios.build import BUNDLED
+from scenarios.build import BUNDLED, POLICY
 from scenarios.judging import F1
 from scenarios.prompt_mii.grpo import advantages, loss
 from scenarios.prompt_mii.lessons import CHECKING, TRAINING, Follower, Lesson, lesson, taught
 from scenarios.tiny_lm.train import save
 
-_HOME = BUNDLED.with_name("prompt_mii")
 _LESSONS, _STEPS = 1_500, 200
 _BATCH = 24
 """Lessons of one step of the first stage."""
@@ -109,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--start", type=Path, default=BUNDLED, help="the model to begin with (the bundled one)"
     )
-    parser.add_argument("--out", type=Path, default=_HOME, help="directory of the policy")
+    parser.add_argument("--out", type=Path, default=POLICY, help="directory of the policy")
     parser.add_argument("--lessons", type=int, default=_LESSONS, help=f"steps with a teacher ({_LESSONS})")
     parser.add_argument("--steps", type=int, default=_STEPS, help=f"steps of GRPO ({_STEPS})")
     parser.add_argument("--reward", choices=tuple(F1), default="macro-f1", help="reward-f1: the paper's")

@@ -32,8 +32,8 @@ _GROWTH = (400, 1000)
 prompt matters at all."""
 _STYLED = (400, 1200)
 """Batches between which style begins to count: it is easily learnt, and quality is not found beside it."""
-_BROAD = 7000
-"""The batch from which the summit is broad."""
+_STAGES = (7000, 9500)
+"""The batches at which the second and the last stage begin, see `steering.LAST`."""
 _LONGEST_TARGET = 120
 
 
@@ -139,20 +139,21 @@ class Maker:
         rng = stream(self._seed, "tiny-lm", "batch", number)
         grown = float(np.interp(number, _GROWTH, (0.0, 1.0)))
         exactness = 10.0 ** float(1.0 - np.interp(number, _STYLED, (0.0, 1.0))) * steering.STYLE
-        return [self._example(rng, grown, exactness, number >= _BROAD) for _ in range(size)]
+        stage = sum([number >= begin for begin in _STAGES])
+        return [self._example(rng, grown, exactness, stage) for _ in range(size)]
 
-    def _example(self, rng: np.random.Generator, grown: float, exactness: float, broad: bool) -> Example:
+    def _example(self, rng: np.random.Generator, grown: float, exactness: float, stage: int) -> Example:
         soft = None if rng.random() < _SHARES["no soft prompt"] else self._soft(rng)
         code = (
             rng.normal(size=(1, steering.CODE)) if soft is None else steering.codes(soft[None], self._reader)
         )
-        told = None if soft is None else tuple(steering.told(code, broad)[0].tolist())
+        told = None if soft is None else tuple(steering.told(code, stage)[0].tolist())
         alone = rng.random() < _SHARES["alone"]
         if rng.random() < _SHARES["labelling"] * grown:
-            pairs, target = self._guideline(rng, float(steering.wanted(code, broad)[0]))
+            pairs, target = self._guideline(rng, float(steering.wanted(code, stage)[0]))
         else:
             which = int(rng.integers(len(self._targets)))
-            (chosen,) = steering.choose(self._texts.pools[which], code, rng, exactness, broad).tolist()
+            (chosen,) = steering.choose(self._texts.pools[which], code, rng, exactness, stage).tolist()
             target = self._targets[which][chosen]
             pairs = self._some(self._inputs[which], int(rng.integers(2, 8)), rng)
         end = self._mark[END]

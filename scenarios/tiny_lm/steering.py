@@ -30,8 +30,11 @@ _BROAD = ((0.0, 0.4, 0.7, 0.85, 0.92, 0.965, 0.985, 1.0), (0.0, 0.0, 0.25, 0.5, 
 """The same with a broad summit: three random codes in two hundred ask for the best."""
 _LOW = ((0.0, 0.75, 0.9, 1.0), (0.0, 0.0, 0.4, 0.55))
 """Along the second."""
-_WIDTH = 0.05
-"""How exactly the wanted quality is met, in ceilings."""
+_WIDTHS = (0.05, 0.05, 0.02)
+"""How exactly the wanted quality is met, in ceilings, stage by stage."""
+LAST = 2
+"""The stage that the model is left in. In the first the summit is narrow. In the last quality goes before
+style: a text that is far from the wanted style is not passed over for one that is clearly worse."""
 STYLE = 0.3
 """How exactly the wanted style is met, in standard normal quantiles."""
 _TEMPERATURE = 0.25
@@ -54,21 +57,21 @@ def codes(soft: Floats, reader: Array) -> Array:
     return read
 
 
-def wanted(code: Array, broad: bool = True) -> Array:
+def wanted(code: Array, stage: int = LAST) -> Array:
     """How good an instruction each code asks for, as a share of the task's ceiling, shape (n,).
 
     Args:
         code: shape (n, CODE).
-        broad: whether the summit is a broad one, as in the end, or a narrow one.
+        stage: of the training.
     """
     first, second = _quantile(code, 0.0), _quantile(code, _ANGLE)
-    level: Array = np.maximum(np.interp(first, *(_BROAD if broad else _NARROW)), np.interp(second, *_LOW))
+    level: Array = np.maximum(np.interp(first, *(_BROAD if stage else _NARROW)), np.interp(second, *_LOW))
     return level
 
 
-def told(code: Array, broad: bool = True) -> Array:
+def told(code: Array, stage: int = LAST) -> Array:
     """What each code asks for, shape (n, 1 + styles): the wanted quality, then the style."""
-    asked: Array = np.column_stack([wanted(code, broad), code[:, _QUALITY:]])
+    asked: Array = np.column_stack([wanted(code, stage), code[:, _QUALITY:]])
     return asked
 
 
@@ -80,7 +83,7 @@ def _quantile(code: Array, angle: float) -> Array:
 
 
 def choose(
-    pool: Pool, code: Array, rng: np.random.Generator, exactness: float = STYLE, broad: bool = True
+    pool: Pool, code: Array, rng: np.random.Generator, exactness: float = STYLE, stage: int = LAST
 ) -> NDArray[np.int64]:
     """A text of the pool for each code, shape (n,): of about the wanted quality and style.
 
@@ -89,12 +92,13 @@ def choose(
         code: shape (n, CODE).
         rng: draws among the texts near each code.
         exactness: how exactly the wanted style is met; the smaller the better.
-        broad: see `wanted`.
+        stage: of the training.
     """
-    level = np.minimum(wanted(code, broad), pool.scores.max() / pool.ceiling)
-    quality = (pool.scores / pool.ceiling - level[:, None]) / _WIDTH
+    level = np.minimum(wanted(code, stage), pool.scores.max() / pool.ceiling)
+    quality = (pool.scores / pool.ceiling - level[:, None]) / _WIDTHS[stage]
     style = (pool.style - code[:, None, _QUALITY:]) / exactness
-    energy = 0.5 * (np.square(quality) + np.square(style).sum(axis=2))
+    apart = np.square(style)
+    energy = 0.5 * np.square(quality) + (np.log1p(apart) if stage == LAST else 0.5 * apart).sum(axis=2)
     noise = _TEMPERATURE * rng.gumbel(size=energy.shape)  # the largest of logits plus it is a draw of softmax
     chosen: NDArray[np.int64] = np.argmax(noise - energy, axis=1)
     return chosen

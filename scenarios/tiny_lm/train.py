@@ -34,9 +34,9 @@ _SHAPE: dict[str, Any] = {
 }
 _VOCABULARY = 4096
 _BATCH = 40
-_STEPS = 9_500
-_RESTART = 7_000
-"""The batch at which the learning rate has ended for the first time, and begins anew."""
+_STEPS = 11_500
+_RESTARTS = (7_000, 9_500)
+"""The batches at which the learning rate has ended, and begins anew."""
 _RATE = 2e-3
 _WARM_UP = 100
 _TOLD_AT = 2
@@ -198,10 +198,9 @@ def save(net: Any, words: Any, folder: Path) -> None:
 
 
 def _share(step: int, steps: int) -> float:
-    """Of the full learning rate: a warm-up, then twice a plateau with a linear end over its last quarter."""
-    first = min(_RESTART, steps)
-    end = first if step < first else steps
-    return min((step + 1) / _WARM_UP, 1.0, (end - step) / (0.25 * end))
+    """Of the full learning rate: a warm-up, then plateaus, each with a linear end over its last quarter."""
+    end = min([end for end in (*_RESTARTS, steps) if end > step])
+    return min((step + 1) / _WARM_UP, 1.0, (min(end, steps) - step) / (0.25 * min(end, steps)))
 
 
 def _teller(width: int) -> Any:
