@@ -310,6 +310,41 @@ def keys(file: str, action: str, name: str | None, budget: str | None, as_json: 
 
 
 @main.command()
+@click.argument("agent", required=False, metavar="[AGENT]")
+@click.option("--only", help="These checks, separated by commas, with or without check_.")
+@click.option("--exclude", default="", help="All checks but these.")
+@click.option(
+    "--profile", default="ci", show_default=True, help="quick, ci or nightly: 10, 60 or 1,000 scenes a check."
+)
+@click.option(
+    "--expected", type=click.Path(), help="What is known to fail; conformance.toml if there is one."
+)
+@click.option(
+    "--scenes", type=click.Path(), default=".conformance", show_default=True,
+    help="Folder for the scenes in which checks fail.",
+)  # fmt: skip
+@click.option("--replay", multiple=True, type=click.Path(), help="Show the failure of such a file again.")
+@click.option("--list", "listing", is_flag=True, help="List the checks, and which promise each needs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--junit", type=click.Path(), help="Write the result as JUnit's XML, too.")
+@_reported
+def check(agent: str | None, **options: Any) -> int:
+    """Hold an optimizer to the laws of the test kit; 0 if it keeps them.
+
+    AGENT is a name, MODULE:CLASS or MODULE:FACTORY, with options as in 'ucb(exploration=0.5)'.
+
+    \b
+    Examples:
+      sandbox check my_module:MyAgent --profile quick
+      sandbox check random --only seed_determinism,in_space
+      sandbox check --replay .conformance/check_runs-0123456789.json
+    """
+    from sandbox.checking import check_command
+
+    return check_command(agent, **options)
+
+
+@main.command()
 @_reported
 def doctor() -> int:
     """Say what is installed here, what is missing, and what gets in the way.

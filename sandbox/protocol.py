@@ -120,9 +120,16 @@ class RowCall(Request[ChatAnswer]):
 
 @dataclass(frozen=True, slots=True)
 class Recommend(Request[None]):
-    """Name the candidate the agent would hand in if it were stopped now. Free."""
+    """Name the candidate the agent would hand in if it were stopped now. Free.
+
+    What else it says is believed by nobody: the test kit holds it against the truth.
+    """
 
     candidate: Candidate
+    claimed: float | None = None
+    """The score that the agent expects of it, in the task's range."""
+    calls: int | None = None
+    """How many evaluations the agent has made, by its own count."""
 
 
 @dataclass(frozen=True, slots=True)

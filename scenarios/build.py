@@ -29,6 +29,8 @@ from sandbox.protocol import Asides
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import World
 from sandbox.spaces import Box, Pool, Space
+from sandbox.testing.files import budget_of, failure_of, problem_of
+from sandbox.testing.scenes import Scene
 from sandbox.whitebox.lending import Lending, digest_of_folder
 from sandbox.whitebox.lent import Speed
 from sandbox.whitebox.loading import check_folder
@@ -38,6 +40,7 @@ from scenarios.schema import (
     LandscapeProblem,
     RecordedProblems,
     ScenarioFile,
+    SceneProblem,
     ServiceTable,
     SurrogateProblems,
     WhiteBoxTable,
@@ -84,6 +87,8 @@ def load(source: Source, folder: Path) -> Scenario:
         found: dict[str, Callable[[], Problem]] = {}
         if isinstance(entry, LandscapeProblem):
             found[entry.name or entry.oracle] = partial(_landscape, entry, file, where)
+        elif isinstance(entry, SceneProblem):
+            found["scene"] = partial(_scene, entry, where)
         elif isinstance(entry, ChatProblems):
             service = _service(file.service if entry.service is None else entry.service, where)
             tasks = chat.find(entry, source.data, where)
@@ -189,9 +194,33 @@ def _find(name: str, folder: Path) -> Path:
     raise ScenarioError(f"unknown scenario {name!r}: {nearest(name, known)} (or give a path to a .toml file)")
 
 
+def _failed(text: str, name: str) -> dict[str, Any]:
+    """What `sandbox check` keeps of a failure, as a scenario."""
+    try:
+        told = json.loads(text)
+    except ValueError as exc:
+        raise ScenarioError(f"{name}: not a JSON file: {exc}") from exc
+    kept = failure_of(told, name)
+    return {
+        "description": f"The scene in which {kept.check} fails",
+        "agents": [kept.agent],
+        "seeds": 1,
+        "budget": budget_of(kept.scene).limits(),
+        "problem": [{"kind": "scene", "scene": kept.scene.told()}],
+    }
+
+
+def _scene(entry: SceneProblem, where: str) -> Problem:
+    try:
+        return problem_of(Scene.of(entry.scene))
+    except (TypeError, ValueError) as exc:
+        raise ScenarioError(f"{where}: scene: {exc}") from exc
+
+
 def _read(path: Path, name: str, changes: tuple[tuple[str, str], ...]) -> ScenarioFile:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text) if path.suffix != ".json" else _failed(text, name)
     except UnicodeDecodeError as exc:
         raise ScenarioError(
             f"{name}: not UTF-8 text: byte {exc.start} is 0x{exc.object[exc.start]:02x}"
@@ -206,7 +235,7 @@ def _read(path: Path, name: str, changes: tuple[tuple[str, str], ...]) -> Scenar
         return ScenarioFile.model_validate(content)
     except ValidationError as exc:
         problem = exc.errors()[0]
-        kinds = ("landscape", "recorded", "surrogate", "chat")
+        kinds = ("landscape", "recorded", "surrogate", "chat", "scene")
         place = ""
         for part in problem["loc"]:
             if isinstance(part, int):

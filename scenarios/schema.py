@@ -71,6 +71,14 @@ class SurrogateProblems(Common):
     only: list[str] = []
 
 
+class SceneProblem(Common):
+    """A tiny world of the test kit, as `sandbox check` writes it."""
+
+    kind: Literal["scene"]
+    scene: dict[str, Any]
+    """See `sandbox.testing.scenes.Scene`."""
+
+
 class ChatProblems(Common):
     """One problem for each task: its rows are solved by a mock LLM."""
 
@@ -131,7 +139,7 @@ class DataTable(Strict):
     where: str
 
 
-Problems = LandscapeProblem | RecordedProblems | SurrogateProblems | ChatProblems
+Problems = LandscapeProblem | RecordedProblems | SurrogateProblems | ChatProblems | SceneProblem
 
 
 class ScenarioFile(Strict):

@@ -18,10 +18,10 @@ MAY_IMPORT = {
 }
 FLOORS = (
     "errors", "streams", "tokens", "chat", "metrics", "dataset", "classification", "spaces", "budget",
-    "protocol", "trace", "codec", "manners", "limits", "pricelist", "bridge", "assembly", "session",
+    "claims", "protocol", "trace", "codec", "manners", "limits", "pricelist", "bridge", "assembly", "session",
     "asktell", "worlds", "whitebox", "drivers", "journal", "statistics", "fingerprint", "scenario",
     "registry", "tournament", "tables", "store", "engines", "runner", "livematch", "report", "testing",
-    "export", "forecast", "play", "browse", "cli",
+    "export", "forecast", "play", "checking", "browse", "cli",
 )  # fmt: skip
 """The files and folders of sandbox/ from the ground up; a new one takes its place here."""
 LAZY = {"agents.dual_model", "agents.neural_bandit"}

@@ -27,7 +27,7 @@ from scenarios.prompt_mii.grpo import advantages, loss
 from scenarios.prompt_mii.lessons import CHECKING, TRAINING, Follower, Lesson, lesson, taught
 from scenarios.tiny_lm.train import save
 
-_LESSONS, _STEPS = 1_500, 200
+_LESSONS, _STEPS = 1_000, 200
 _BATCH = 24
 """Lessons of one step of the first stage."""
 _PROMPTS, _GROUP = 8, 6

@@ -1,0 +1,70 @@
+"""The pytest plugin: `pytest --agent MODULE:AGENT` runs the catalogue without any test file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from sandbox.testing.check import Check
+    from sandbox.testing.expected import Expected
+    from sandbox.testing.search import Profile
+
+_SUITE = Path(__file__).with_name("suite.py")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    group = parser.getgroup("sandbox", "conformance of optimizers (instruct-sandbox)")
+    group.addoption("--agent", metavar="MODULE:AGENT", help="hold this agent to every check of the test kit")
+    group.addoption(
+        "--conformance-profile", default="ci", metavar="NAME", help="quick, ci (the default) or nightly"
+    )
+    group.addoption("--conformance-expected", metavar="FILE", help="what is known to fail: conformance.toml")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the suite in the place of the tests that nobody named."""
+    if config.getoption("--agent") and config.args_source is not config.ArgsSource.ARGS:
+        config.args = [str(_SUITE)]
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the suite, whatever test files are called here."""
+    if file_path == _SUITE and parent.config.getoption("--agent"):
+        module: pytest.Collector = pytest.Module.from_parent(parent, path=file_path)
+        return module
+    return None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test a check."""
+    if "conformance_check" not in metafunc.fixturenames:
+        return
+    from sandbox.testing.checks import CHECKS
+
+    names = [name.removeprefix("check_") for name in CHECKS]
+    metafunc.parametrize("conformance_check", list(CHECKS.values()), ids=names)
+
+
+def judge_in_test(
+    check: Check, agent: Any, profile: Profile, expected: Expected | None = None, spec: str | None = None
+) -> None:
+    """Run a check, and tell pytest what came of it."""
+    __tracebackhide__ = True
+    from sandbox.testing.kit import judged
+    from sandbox.testing.report import BAD, text
+    from sandbox.testing.subjects import subject_of
+
+    subject = subject_of(agent)
+    result = judged(
+        check, subject, profile, spec or (agent if isinstance(agent, str) else None), expected, False
+    )
+    if result.status in BAD:
+        pytest.fail(text(result, subject.name), pytrace=False)
+    if result.status == "xfail":
+        pytest.xfail(result.message)
+    if result.status != "pass":
+        pytest.skip(f"{result.status}: {result.message}")
