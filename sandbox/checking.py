@@ -16,7 +16,7 @@ _MARKS = {"pass": "green", "fail": "red", "xpass": "red", "kit-error": "red", "x
 
 
 def check_command(
-    agent: str | None, only: str | None, exclude: str, profile: str, expected: str | None, scenes: str,
+    agents: tuple[str, ...], only: str | None, exclude: str, profile: str, expected: str | None, scenes: str,
     replay: tuple[str, ...], listing: bool, as_json: bool, junit: str | None,
 ) -> int:  # fmt: skip
     """See `sandbox.cli.check`; the exit code."""
@@ -26,10 +26,14 @@ def check_command(
         raise MissingExtra("sandbox check", "check") from exc
     if listing:
         return _list(as_json)
-    if replay:
-        return _replay(replay, agent)
-    if agent is None:
-        raise UsageError("which agent? as in: sandbox check my_module:MyAgent; or --list, or --replay FILE")
+    if replay:  # a shell's pattern leaves all files but the first where agents stand
+        files = (*replay, *[name for name in agents if name.endswith(".json")])
+        others = [name for name in agents if not name.endswith(".json")]
+        return _replay(files, others[0] if others else None)
+    if len(agents) != 1:
+        told = "which agent? as in: sandbox check my_module:MyAgent; or --list, or --replay FILE"
+        raise UsageError(told if not agents else f"one agent at a time, and there are {', '.join(agents)}")
+    (agent,) = agents
     return _check(agent, _names(only), _names(exclude) or [], profile, expected, Path(scenes), as_json, junit)
 
 

@@ -310,7 +310,7 @@ def keys(file: str, action: str, name: str | None, budget: str | None, as_json: 
 
 
 @main.command()
-@click.argument("agent", required=False, metavar="[AGENT]")
+@click.argument("agents", nargs=-1, metavar="[AGENT]")
 @click.option("--only", help="These checks, separated by commas, with or without check_.")
 @click.option("--exclude", default="", help="All checks but these.")
 @click.option(
@@ -328,7 +328,7 @@ def keys(file: str, action: str, name: str | None, budget: str | None, as_json: 
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--junit", type=click.Path(), help="Write the result as JUnit's XML, too.")
 @_reported
-def check(agent: str | None, **options: Any) -> int:
+def check(agents: tuple[str, ...], **options: Any) -> int:
     """Hold an optimizer to the laws of the test kit; 0 if it keeps them.
 
     AGENT is a name, MODULE:CLASS or MODULE:FACTORY, with options as in 'ucb(exploration=0.5)'.
@@ -341,7 +341,7 @@ def check(agent: str | None, **options: Any) -> int:
     """
     from sandbox.checking import check_command
 
-    return check_command(agent, **options)
+    return check_command(agents, **options)
 
 
 @main.command()

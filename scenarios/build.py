@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from decimal import Decimal
@@ -29,12 +28,13 @@ from sandbox.protocol import Asides
 from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import World
 from sandbox.spaces import Box, Pool, Space
-from sandbox.testing.files import budget_of, failure_of, problem_of
+from sandbox.testing.files import problem_of
 from sandbox.testing.scenes import Scene
 from sandbox.whitebox.lending import Lending, digest_of_folder
 from sandbox.whitebox.lent import Speed
 from sandbox.whitebox.loading import check_folder
 from scenarios import chat
+from scenarios.reading import find, read, said
 from scenarios.schema import (
     ChatProblems,
     LandscapeProblem,
@@ -67,9 +67,9 @@ def load(source: Source, folder: Path) -> Scenario:
         ScenarioError: naming the file, the key and what is wrong with it.
         DataError: if the scenario's data cannot be used.
     """
-    path = _find(source.name, folder)
+    path = find(source.name, folder)
     file_name = path.name if path.parent == folder else source.name
-    file = _read(path, file_name, source.changes)
+    file = read(path, file_name, source.changes)
     name = path.stem
     tables: dict[str, Table] = {}
     if file.measured:
@@ -158,8 +158,8 @@ def tables_of_chat(source: Source, folder: Path) -> list[tuple[chat.Entry, Servi
     Raises:
         ScenarioError: if there is none, or the file is wrong.
     """
-    path = _find(source.name, folder)
-    file = _read(path, path.name, source.changes)
+    path = find(source.name, folder)
+    file = read(path, path.name, source.changes)
     found = []
     for number, entry in enumerate(file.problem, 1):
         if isinstance(entry, ChatProblems):
@@ -180,107 +180,11 @@ def _digest_of(data: Path) -> str:
     return digest.hexdigest()
 
 
-def _find(name: str, folder: Path) -> Path:
-    """The file of a scenario of the catalogue, or the file that `name` is a path to."""
-    own = folder / f"{name}.toml"
-    if own.is_file():
-        return own
-    path = Path(name)
-    if path.suffix == ".toml" or "/" in name:
-        if not path.is_file():
-            raise ScenarioError(f"{name}: no such scenario file")
-        return path
-    known = sorted(file.stem for file in folder.glob("*.toml"))
-    raise ScenarioError(f"unknown scenario {name!r}: {nearest(name, known)} (or give a path to a .toml file)")
-
-
-def _failed(text: str, name: str) -> dict[str, Any]:
-    """What `sandbox check` keeps of a failure, as a scenario."""
-    try:
-        told = json.loads(text)
-    except ValueError as exc:
-        raise ScenarioError(f"{name}: not a JSON file: {exc}") from exc
-    kept = failure_of(told, name)
-    return {
-        "description": f"The scene in which {kept.check} fails",
-        "agents": [kept.agent],
-        "seeds": 1,
-        "budget": budget_of(kept.scene).limits(),
-        "problem": [{"kind": "scene", "scene": kept.scene.told()}],
-    }
-
-
 def _scene(entry: SceneProblem, where: str) -> Problem:
     try:
         return problem_of(Scene.of(entry.scene))
     except (TypeError, ValueError) as exc:
         raise ScenarioError(f"{where}: scene: {exc}") from exc
-
-
-def _read(path: Path, name: str, changes: tuple[tuple[str, str], ...]) -> ScenarioFile:
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text) if path.suffix != ".json" else _failed(text, name)
-    except UnicodeDecodeError as exc:
-        raise ScenarioError(
-            f"{name}: not UTF-8 text: byte {exc.start} is 0x{exc.object[exc.start]:02x}"
-        ) from exc
-    except (tomllib.TOMLDecodeError, RecursionError) as exc:
-        raise ScenarioError(f"{name}: not a TOML file: {exc}") from exc
-    except OSError as exc:
-        raise ScenarioError(f"{name}: cannot be read: {exc.strerror}") from exc
-    for key, value in changes:
-        _change(content, key, value)
-    try:
-        return ScenarioFile.model_validate(content)
-    except ValidationError as exc:
-        problem = exc.errors()[0]
-        kinds = ("landscape", "recorded", "surrogate", "chat", "scene")
-        place = ""
-        for part in problem["loc"]:
-            if isinstance(part, int):
-                place += f" {part + 1}"
-            elif part not in kinds:
-                place += f": {part}" if not place or place[-1].isdigit() else f".{part}"
-        text = _said(problem["msg"])
-        if problem["type"] == "union_tag_invalid":
-            tag = str(problem["ctx"]["tag"])
-            text = f"unknown kind {tag!r}: {nearest(tag, kinds)}"
-        elif problem["type"] != "value_error" and not isinstance(problem["input"], (dict, list)):
-            text += f", and it is {problem['input']!r}"
-        raise ScenarioError(f"{name}{place}: {text}") from exc
-
-
-def _said(message: str) -> str:
-    """What pydantic says, without what only programmers need."""
-    plain = message.removeprefix("Value error, ").replace("Input should be", "it should be")
-    return plain.replace(" after validation", "").replace(" or object to extract fields from", "")
-
-
-def _change(content: dict[str, Any], key: str, value: str) -> None:
-    """Set one dotted key; a key of a list of tables is set in each of them, unless a number picks one."""
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
-    *path, last = key.split(".")
-    places: list[Any] = [content]
-    for part in path:
-        below: list[Any] = []
-        for place in places:
-            if isinstance(place, list) and part.isdigit() and int(part) < len(place):
-                below.append(place[int(part)])
-                continue
-            for table in place if isinstance(place, list) else [place]:
-                if not isinstance(table, dict):
-                    raise ScenarioError(f"--set {key}: {part!r} does not lead into a table")
-                below.append(table.setdefault(part, {}))
-        places = below
-    for place in places:
-        for table in place if isinstance(place, list) else [place]:
-            if not isinstance(table, dict):
-                raise ScenarioError(f"--set {key}: {last!r} does not stand in a table")
-            table[last] = parsed
 
 
 def _chosen(tables: Mapping[str, Table], only: list[str], where: str) -> list[Table]:
@@ -307,7 +211,7 @@ def make(kind: Callable[..., T], settings: Mapping[str, Any], where: str) -> T:
             guess = isinstance(value, bool) or (isinstance(value, str) and hints[key] is not Decimal)
             checked[key] = TypeAdapter(hints[key]).validate_python(value, strict=guess)
         except ValidationError as exc:
-            raise ScenarioError(f"{where}: {key}={value!r}: {_said(exc.errors()[0]['msg'])}") from exc
+            raise ScenarioError(f"{where}: {key}={value!r}: {said(exc.errors()[0]['msg'])}") from exc
     try:
         return kind(**checked)
     except ValueError as exc:

@@ -153,7 +153,7 @@ def playing(
     world = SceneWorld(scene, how.change, how.held_out)
     task = scene.task(white_box() if callable(white_box) else white_box)
     task = replace(task, score_range=world.range())
-    before = repr(task)
+    before = _put(task)
     ledger = Ledger(_granted(task, scene, how))
     session = Session(subject.name, _plan(subject, task, scene, history), task, world, ledger)
     try:
@@ -171,13 +171,18 @@ def playing(
         history.endless = True
     finally:
         session.close()
-    history.notes["task"] = (before, repr(task))
+    history.notes["task"] = (before, _put(task))
     history.evaluations = ledger.spent.evaluations
     history.recommendation = session.recommendation
     if session.failure is not None:
         history.failure = str(session.failure)
         history.broke_rule = history.raised is None
     return history
+
+
+def _put(task: Task) -> str:
+    """All that was handed out, in words; a white box is there to be worked with, and so not in it."""
+    return repr(replace(task, lends=task.lends._replace(white_box=None)))
 
 
 def _granted(task: Task, scene: Scene, how: Play) -> Budget:

@@ -16,7 +16,7 @@ from sandbox.testing.checks import CHECKS
 from sandbox.testing.expected import Expected
 from sandbox.testing.files import read_failure
 from sandbox.testing.isolation import can_fork, in_child
-from sandbox.testing.report import Report, Result
+from sandbox.testing.report import BAD, Report, Result, text
 from sandbox.testing.scenes import Scene
 from sandbox.testing.search import Profile, profile_of, replayed, run_check
 from sandbox.testing.subjects import subject_of
@@ -144,8 +144,6 @@ def parametrize_with_checks(
     """
     import pytest
 
-    from sandbox.testing.plugin import judge_in_test
-
     how, wanted = _profile(profile), chosen(only)
 
     def caller(check: Check) -> Callable[[Any], None]:
@@ -164,6 +162,25 @@ def parametrize_with_checks(
         for check in wanted
     ]
     return pytest.mark.parametrize(("agent", "check"), cases)
+
+
+def judge_in_test(
+    check: Check, agent: Any, profile: Profile, expected: Expected | None = None, spec: str | None = None
+) -> None:
+    """Run a check, and tell pytest what came of it."""
+    __tracebackhide__ = True
+    import pytest
+
+    subject = subject_of(agent)
+    result = judged(
+        check, subject, profile, spec or (agent if isinstance(agent, str) else None), expected, False
+    )
+    if result.status in BAD:
+        pytest.fail(text(result, subject.name), pytrace=False)
+    if result.status == "xfail":
+        pytest.xfail(result.message)
+    if result.status != "pass":
+        pytest.skip(f"{result.status}: {result.message}")
 
 
 def _label(agent: Any, number: int) -> str:

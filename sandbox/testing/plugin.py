@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from sandbox.testing.check import Check
-    from sandbox.testing.expected import Expected
-    from sandbox.testing.search import Profile
 
 _SUITE = Path(__file__).with_name("suite.py")
 
@@ -47,24 +41,3 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
     names = [name.removeprefix("check_") for name in CHECKS]
     metafunc.parametrize("conformance_check", list(CHECKS.values()), ids=names)
-
-
-def judge_in_test(
-    check: Check, agent: Any, profile: Profile, expected: Expected | None = None, spec: str | None = None
-) -> None:
-    """Run a check, and tell pytest what came of it."""
-    __tracebackhide__ = True
-    from sandbox.testing.kit import judged
-    from sandbox.testing.report import BAD, text
-    from sandbox.testing.subjects import subject_of
-
-    subject = subject_of(agent)
-    result = judged(
-        check, subject, profile, spec or (agent if isinstance(agent, str) else None), expected, False
-    )
-    if result.status in BAD:
-        pytest.fail(text(result, subject.name), pytrace=False)
-    if result.status == "xfail":
-        pytest.xfail(result.message)
-    if result.status != "pass":
-        pytest.skip(f"{result.status}: {result.message}")

@@ -10,7 +10,7 @@ import pytest
 from sandbox.errors import UsageError
 from sandbox.testing.checks import CHECKS
 from sandbox.testing.expected import Expected, read_expected
-from sandbox.testing.plugin import judge_in_test
+from sandbox.testing.kit import judge_in_test
 from sandbox.testing.search import profile_of
 from sandbox.testing.subjects import subject_of
 
