@@ -17,6 +17,7 @@ from agents.costs import Forecast, SpendsAll, Step
 from agents.engineers import Engineer, LoraEngineer, SoftEngineer
 from agents.reward_model import Features, Posterior, chances, fitted, noise_of, slots
 from agents.soft_prompts import PREFIX, Scored, exemplars, shown, soft_prompts, statement, tidy
+from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Needs, Plan, Recommend, Task
 
@@ -114,6 +115,7 @@ class AIO(SpendsAll):
     doubly_robust: bool = False
     """Whether scores correct the posterior means by how likely a text was to be scored: unbiased, noisier."""
     needs = Needs.TEXT | Needs.WHITE_BOX
+    claims = Claims(seeded=True, random_start=True)
 
     def __post_init__(self) -> None:
         if self.preset not in _PRESETS:

@@ -17,6 +17,7 @@ from agents.scorebook import looks, some_rows, space_of
 from agents.templates.induction import resample
 from agents.writing import candidate, plain, tagged, write
 from sandbox.budget import Budget, Cost
+from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Complete, Needs, Plan, Recommend, Task
 
@@ -82,6 +83,7 @@ class APE:
     exploration: float = 1.0
     """c of the bandit's bonus."""
     needs = Needs.TEXT | Needs.COMPLETIONS
+    claims = Claims(seeded=True, random_start=True)
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:

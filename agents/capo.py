@@ -19,6 +19,7 @@ from agents.soft_prompts import shown
 from agents.templates.evolution import merge, mutate
 from agents.writing import candidate, plain, tagged, write
 from sandbox.budget import Budget, Cost
+from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Complete, Needs, Plan, Recommend, Task
 from sandbox.tokens import count
@@ -88,6 +89,7 @@ class CAPO:
     penalty: float = 0.05
     """Score that a prompt as long as the longest first one loses."""
     needs = Needs.TEXT | Needs.COMPLETIONS
+    claims = Claims(seeded=True, random_start=True)
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:

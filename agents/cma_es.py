@@ -9,6 +9,7 @@ import numpy as np
 
 from agents.common import Array, box_of, check_real, check_whole, in_box
 from agents.costs import SpendsAll
+from sandbox.claims import Claims
 from sandbox.errors import AnswerFailed, BudgetExhausted, MissingExtra
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
 
@@ -33,6 +34,16 @@ class CMAES(SpendsAll):
     separable: int = 50
     """From this many dimensions on, the covariance is kept diagonal."""
     needs = Needs.BOX
+    claims = Claims(
+        seeded=True,
+        random_start=True,
+        anytime=True,
+        best_observed=True,
+        uses=0.9,
+        batch=True,
+        affine=True,
+        rank_based=True,
+    )
 
     def __post_init__(self) -> None:
         check_real("sigma", self.sigma, _SMALLEST, _LARGEST)

@@ -18,6 +18,7 @@ from agents.soft_arms import SoftArms, imperative
 from agents.soft_prompts import PREFIX, Scored, exemplars, shown, statement
 from agents.torch_threads import one_thread
 from sandbox.budget import Cost
+from sandbox.claims import Claims
 from sandbox.errors import AnswerFailed, BudgetExhausted, nearest
 from sandbox.protocol import Complete, Needs, Plan, Recommend, Task, gather
 from sandbox.tokens import count
@@ -141,6 +142,7 @@ class Dual(SpendsAll):
     max_tokens: int = 64
     """In a decoded instruction."""
     needs = Needs.TEXT | Needs.WHITE_BOX | Needs.COMPLETIONS
+    claims = Claims(seeded=True, random_start=True)
 
     def __post_init__(self) -> None:
         for name, valid in _CHOICES.items():

@@ -10,6 +10,7 @@ import numpy as np
 from agents.common import Means, check_real, check_whole
 from agents.costs import Forecast, SpendsAll, Step
 from agents.text_edits import cross, fit, mutate, words_of
+from sandbox.claims import Claims
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
 from sandbox.spaces import Box, FreeText, Pool
@@ -39,6 +40,16 @@ class Evolution(SpendsAll):
     caution: float = 0.5
     """Looks at the mean of all texts that each mean mixes in, against the winner's curse."""
     needs = Needs.POOL | Needs.TEXT
+    claims = Claims(
+        seeded=True,
+        random_start=True,
+        anytime=True,
+        best_observed=True,
+        uses=0.9,
+        batch=True,
+        affine=True,
+        rank_based=True,
+    )
 
     def __post_init__(self) -> None:
         check_whole("mu", self.mu, 1)

@@ -16,6 +16,7 @@ from agents.templates.evolution import differential, genetic
 from agents.templates.induction import resample
 from agents.writing import candidate, plain, tagged, write
 from sandbox.budget import Budget, Cost
+from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Complete, Needs, Plan, Task
 
@@ -67,6 +68,7 @@ class EvoPrompt:
     proposals: int | None = None
     """Instructions induced from worked examples to begin with, beside the seeds."""
     needs = Needs.TEXT | Needs.COMPLETIONS
+    claims = Claims(seeded=True, random_start=True)
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:

@@ -12,6 +12,7 @@ from agents.costs import SpendsAll
 from agents.text_edits import cross, fit, mutate, words_of
 from agents.text_features import TextMetric, describe, distances
 from agents.text_model import TextModel
+from sandbox.claims import Claims
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
 from sandbox.spaces import Box, Candidate, FreeText, Pool
@@ -43,6 +44,7 @@ class GaussianProcessBO(SpendsAll):
     memory: int = 300
     """Free text and box: the most candidates that the model is built on, the best and the latest."""
     needs = Needs.ANY_SPACE
+    claims = Claims(seeded=True, random_start=True, uses=0.9)
 
     def __post_init__(self) -> None:
         check_whole("start", self.start, 1)

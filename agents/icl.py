@@ -12,6 +12,7 @@ from agents.scorebook import space_of
 from agents.templates.meta import closed, many_shot
 from agents.text_edits import fit
 from sandbox.budget import FREE, Budget, Cost
+from sandbox.claims import Claims
 from sandbox.protocol import Needs, Plan, Recommend, Task
 from sandbox.spaces import FreeText
 from sandbox.tokens import count
@@ -31,6 +32,7 @@ class ICL:
     max_tokens: int = 31_000
     """Of the whole prompt."""
     needs = Needs.TEXT
+    claims = Claims(seeded=True)
 
     def __post_init__(self) -> None:
         if self.shots is not None:

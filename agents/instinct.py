@@ -16,6 +16,7 @@ from agents.costs import Forecast, SpendsAll, Step
 from agents.soft_arms import SoftArms, imperative, published
 from agents.soft_prompts import Floats, Scored, exemplars, statement
 from agents.torch_threads import one_thread
+from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Needs, Plan, Recommend, Task
 
@@ -98,6 +99,7 @@ class Instinct(SpendsAll):
     max_tokens: int = 64
     """In a decoded instruction."""
     needs = Needs.TEXT | Needs.WHITE_BOX
+    claims = Claims(seeded=True, random_start=True)
 
     def __post_init__(self) -> None:
         for name, valid in (("mode", ("repaired", "faithful")), ("preset", tuple(_PRESETS))):

@@ -17,6 +17,7 @@ from agents.coupled_gp import CoupledGP, Hyper, Seen
 from agents.instructzero_loops import RUNS, Settings, Surrogate, faithful, repaired
 from agents.random_soft_prompt import ASKS
 from agents.soft_prompts import answering, finishing, soft_prompts
+from sandbox.claims import Claims
 from sandbox.errors import MissingExtra, nearest
 from sandbox.protocol import Needs, Plan, Recommend, Task
 from sandbox.spaces import Candidate
@@ -88,6 +89,7 @@ class InstructZero(SpendsAll):
     model: str = "closed-form"
     """"closed-form" or "botorch": who computes the Gaussian process; they agree to rounding."""
     needs = Needs.TEXT | Needs.WHITE_BOX
+    claims = Claims(seeded=True, random_start=True)
 
     def __post_init__(self) -> None:
         for name, value, valid in (

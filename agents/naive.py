@@ -10,6 +10,7 @@ from agents.labels import finished, labels_of
 from agents.scorebook import space_of
 from agents.templates.meta import naive
 from sandbox.budget import FREE, Budget, Cost
+from sandbox.claims import Claims
 from sandbox.protocol import Needs, Plan, Recommend, Task
 
 
@@ -22,6 +23,7 @@ class Naive:
 
     name: str = "naive"
     needs = Needs.TEXT
+    claims = Claims(seeded=True)
 
     def plan(self, task: Task, rng: np.random.Generator) -> Plan[str]:
         """See `sandbox.protocol.Agent`."""

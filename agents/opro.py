@@ -14,6 +14,7 @@ from agents.scorebook import Scorebook, space_of
 from agents.templates.history import propose
 from agents.writing import candidate, plain, tagged, write
 from sandbox.budget import Budget, Cost
+from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Complete, Needs, Plan, Task
 
@@ -67,6 +68,7 @@ class OPRO:
     threshold: float = 0.0
     """Instructions below this share of the metric's range are not shown; the paper has 0.3 for GPT models."""
     needs = Needs.TEXT | Needs.COMPLETIONS
+    claims = Claims(seeded=True, random_start=True)
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:

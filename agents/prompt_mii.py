@@ -12,6 +12,7 @@ from agents.labels import instruction_of, labels_of
 from agents.templates.meta import STYLES, digest, meta
 from agents.word_evidence import evidence
 from sandbox.budget import Budget, Cost
+from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Needs, Plan, Recommend, Task
 from sandbox.tokens import count
@@ -37,13 +38,14 @@ class PromptMII:
     name: str = "prompt-mii"
     reads: str = "words"
     """"words" or "texts", see `READS`."""
-    terms: int = 60
+    terms: int = 24
     """Words that it reads at most, of all labels together."""
     style: str = "guideline"
     """Of the meta-prompt around texts, see `agents.templates.meta`."""
     max_tokens: int = 512
     """Of the instruction, in tokens of the white box."""
     needs = Needs.TEXT | Needs.WHITE_BOX
+    claims = Claims(seeded=True)
 
     def __post_init__(self) -> None:
         if self.reads not in READS:

@@ -12,6 +12,7 @@ from agents.labels import instruction_of, labels_of
 from agents.templates.meta import STYLES, meta
 from agents.writing import write_one
 from sandbox.budget import Budget, Cost
+from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Complete, Needs, Plan, Recommend, Task
 from sandbox.tokens import count
@@ -36,6 +37,7 @@ class PromptMIIZero:
     max_prompt: int = 31_000
     """Tokens of the meta-prompt."""
     needs = Needs.TEXT | Needs.COMPLETIONS
+    claims = Claims(seeded=True)
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:

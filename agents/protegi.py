@@ -16,6 +16,7 @@ from agents.templates.critique import Mistake, edit, gradient
 from agents.templates.induction import resample
 from agents.writing import candidate, plain, tagged, write
 from sandbox.budget import Budget, Cost
+from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Complete, Needs, Plan, Recommend, Task
 
@@ -95,6 +96,7 @@ class ProTeGi:
     evaluation_rows: int | None = None
     """Rows that an evaluator looks at, all instructions together."""
     needs = Needs.TEXT | Needs.COMPLETIONS
+    claims = Claims(seeded=True, random_start=True)
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:

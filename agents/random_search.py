@@ -10,6 +10,7 @@ import numpy as np
 from agents.common import Means, blind_guess, check_whole, in_box
 from agents.costs import SpendsAll
 from agents.text_edits import fit, mutate, words_of
+from sandbox.claims import Claims
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
 from sandbox.spaces import Box, Candidate, FreeText
@@ -30,6 +31,15 @@ class RandomSearch(SpendsAll):
     edits: int = 4
     """The most edits that a new text is away from its seed."""
     needs = Needs.ANY_SPACE
+    claims = Claims(
+        seeded=True,
+        random_start=True,
+        anytime=True,
+        best_observed=True,
+        uses=0.9,
+        affine=True,
+        rank_based=True,
+    )
 
     def __post_init__(self) -> None:
         check_whole("batch", self.batch, 1)

@@ -10,6 +10,7 @@ import numpy as np
 from agents.common import Array, blind_guess, check_whole
 from agents.costs import Forecast, SpendsAll, Step
 from agents.soft_prompts import Scored, answering, finishing, sobol, soft_prompts
+from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Needs, Plan, Recommend, Task
 from sandbox.spaces import Candidate
@@ -44,6 +45,7 @@ class RandomSoftPrompt(SpendsAll):
     ask: str = "statement"
     """"statement" or "question": how the white box is asked, see `ASKS`."""
     needs = Needs.TEXT | Needs.WHITE_BOX
+    claims = Claims(seeded=True, random_start=True)
 
     def __post_init__(self) -> None:
         check_whole("batch", self.batch, 1, 4096)

@@ -9,6 +9,7 @@ import numpy as np
 
 from agents.common import Means, check_whole, pool_of
 from agents.costs import SpendsAll
+from sandbox.claims import Claims
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
 
@@ -25,6 +26,7 @@ class RoundRobin(SpendsAll):
     batch: int = 1
     """How many members to ask for at once."""
     needs = Needs.POOL
+    claims = Claims(seeded=True, anytime=True, best_observed=True, uses=0.9, affine=True, rank_based=True)
 
     def __post_init__(self) -> None:
         check_whole("batch", self.batch, 1)

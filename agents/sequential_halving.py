@@ -10,6 +10,7 @@ import numpy as np
 
 from agents.common import Arms, check_real, check_whole, horizon, pool_of
 from agents.costs import Forecast, SpendsAll, Step
+from sandbox.claims import Claims
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Evaluate, Needs, Plan, Recommend, Task, affordable
 
@@ -53,6 +54,15 @@ class SequentialHalving(SpendsAll):
     caution: float = 0.5
     """Looks at the mean of all arms that the recommendation mixes in, against the winner's curse."""
     needs = Needs.POOL
+    claims = Claims(
+        seeded=True,
+        random_start=True,
+        best_observed=True,
+        batch=True,
+        affine=True,
+        rank_based=True,
+        symmetric=True,
+    )
 
     def __post_init__(self) -> None:
         check_whole("first", self.first, 1)

@@ -14,6 +14,7 @@ from agents.common import Array, Means, blind_guess, check_real, check_whole, in
 from agents.costs import SpendsAll
 from agents.text_features import coordinates
 from sandbox.bridge import from_ask_tell
+from sandbox.claims import Claims
 from sandbox.errors import MissingExtra
 from sandbox.protocol import Needs, Plan, Recommend, Task
 from sandbox.spaces import Box, Candidate, FreeText, Space
@@ -44,6 +45,7 @@ class TPE(SpendsAll):
     caution: float = 0.5
     """Pools: looks at the mean of all texts that each mean mixes in, against the winner's curse."""
     needs = Needs.POOL | Needs.BOX
+    claims = Claims(seeded=True, random_start=True, uses=0.9, affine=True, rank_based=True)
 
     def __post_init__(self) -> None:
         check_whole("startup", self.startup, 1)

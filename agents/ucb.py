@@ -8,6 +8,7 @@ import numpy as np
 
 from agents.common import Array, arms_for, check_real, pull
 from agents.costs import SpendsAll
+from sandbox.claims import Claims
 from sandbox.protocol import Needs, Plan, Task
 
 
@@ -31,6 +32,7 @@ class UCB(SpendsAll):
     caution: float = 0.5
     """Looks at the mean of all arms that the recommendation mixes in."""
     needs = Needs.POOL
+    claims = Claims(seeded=True, random_start=True, best_observed=True, uses=0.9, affine=True, symmetric=True)
 
     def __post_init__(self) -> None:
         check_real("exploration", self.exploration, 0.0, 100.0)

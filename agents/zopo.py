@@ -18,6 +18,7 @@ from agents.decoded_pool import DecodedPool
 from agents.ntk_gp import NtkGP, Slope, untrained
 from agents.reward_model import Features, fitted, noise_of
 from agents.soft_prompts import Scored, finishing, soft_prompts
+from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, nearest
 from sandbox.protocol import Needs, Plan, Recommend, Task
 
@@ -131,6 +132,7 @@ class ZOPO(SpendsAll):
     noise: float = 1e-4
     """Variance of the scores' noise in the process."""
     needs = Needs.TEXT | Needs.WHITE_BOX
+    claims = Claims(seeded=True, random_start=True)
 
     def __post_init__(self) -> None:
         if self.preset not in _PRESETS:

@@ -31,6 +31,9 @@ class Claims:
     made: `Recommend(candidate, calls=...)`."""
     uses: float = 0.0
     """The share of the budget that it spends at least, where all answers arrive; in [0, 1]."""
+    raw_scores: bool = False
+    """It is used outside of the sandbox as well, where a score may be NaN or infinite; inside, such a one is
+    a failed answer."""
     dedupes: bool = False
     """It asks for no candidate twice while the space holds others."""
     batch: bool = False
@@ -68,3 +71,11 @@ class Claims:
 
 
 NONE = Claims()
+
+
+def claims_of(subject: object) -> Claims:
+    """What a subject promises; nothing, where it has no `claims`."""
+    claims = getattr(subject, "claims", NONE)
+    if not isinstance(claims, Claims):
+        raise TypeError(f"{subject!r}: claims={claims!r}; a value of sandbox.claims.Claims")
+    return claims

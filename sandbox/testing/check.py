@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sandbox.claims import NONE, Claims
+from sandbox.claims import Claims, claims_of
 from sandbox.protocol import Agent
 from sandbox.testing.history import PLAIN, History, Play, play
 from sandbox.testing.scenes import KINDS, ORACLES, Kind, Oracle, Scene
@@ -119,14 +119,6 @@ def ailing(history: History) -> str:
     if not history.failure:
         return ""
     return "check_in_space" if history.broke_rule and "which is not in" in history.failure else "check_runs"
-
-
-def claims_of(subject: object) -> Claims:
-    """What a subject promises; nothing, where it has no `claims`."""
-    claims = getattr(subject, "claims", NONE)
-    if not isinstance(claims, Claims):
-        raise TypeError(f"{subject!r}: claims={claims!r}; a value of sandbox.claims.Claims")
-    return claims
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sandbox.budget import Budget, Ledger
+from sandbox.claims import claims_of
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Agent, Complete, Evaluate, Gather, Observation, Plan, Recommend, Request, Task
-from sandbox.session import Session
+from sandbox.session import NOT_A_NUMBER, Session
 from sandbox.spaces import Candidate
 from sandbox.streams import stream
 from sandbox.testing.scenes import Scene
@@ -206,7 +207,7 @@ def _plan(subject: Agent, task: Task, scene: Scene, history: History) -> Plan[Ca
     except Exception as error:
         history.raised = error
         return _failing(error)
-    return _watched(plan, history) if isinstance(plan, Generator) else plan
+    return _watched(subject, plan, history) if isinstance(plan, Generator) else plan
 
 
 def _failing(error: Exception) -> Plan[Candidate]:
@@ -214,12 +215,13 @@ def _failing(error: Exception) -> Plan[Candidate]:
     yield  # a generator, so that the error is raised where the session listens
 
 
-def _watched(plan: Plan[Candidate], history: History) -> Plan[Candidate]:
+def _watched(subject: Agent, plan: Plan[Candidate], history: History) -> Plan[Candidate]:
     """The plan, with every word of it written down."""
     scene = history.scene
     most = _MOST_SPARE + _STEPS_OF_BUDGET * scene.budget * max(scene.rows, 1)
     answer: Any = None
     together = 0
+    raw = claims_of(subject).raw_scores
     try:
         while True:
             try:
@@ -234,12 +236,23 @@ def _watched(plan: Plan[Candidate], history: History) -> Plan[Candidate]:
                 answer = yield request
             except Exception as told:
                 answer = told
+            if raw:
+                answer = _raw(answer)
             together += 1
             history.events += _events(request, answer, together)
             if len(history.events) > most:
                 raise Endless
     finally:
         plan.close()
+
+
+def _raw(answer: Any) -> Any:
+    """The answer as it is outside of a session, which lets no NaN through."""
+    if type(answer) is tuple:  # of what was asked at once
+        return tuple([_raw(one) for one in answer])
+    if isinstance(answer, AnswerFailed) and answer.args[0] == NOT_A_NUMBER:
+        return Observation(float(answer.args[1]))
+    return answer
 
 
 def _events(request: Any, answer: Any, together: int) -> list[Event]:

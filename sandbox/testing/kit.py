@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.claims import Claims
+from sandbox.claims import Claims, claims_of
 from sandbox.errors import UsageError, nearest
 from sandbox.protocol import Agent
-from sandbox.testing.check import Check, claims_of
+from sandbox.testing.check import Check
 from sandbox.testing.checks import CHECKS
 from sandbox.testing.expected import Expected
 from sandbox.testing.files import read_failure

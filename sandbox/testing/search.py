@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sandbox.claims import claims_of
 from sandbox.errors import nearest
 from sandbox.protocol import Agent, Needs
 from sandbox.testing.check import (
@@ -21,7 +22,6 @@ from sandbox.testing.check import (
     NotApplicable,
     Trial,
     Violation,
-    claims_of,
 )
 from sandbox.testing.report import Result
 from sandbox.testing.scenes import Scene, kinds_of

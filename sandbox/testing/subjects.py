@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from sandbox.bridge import Ask, from_blocking
-from sandbox.claims import NONE, Claims
+from sandbox.claims import NONE, Claims, claims_of
 from sandbox.errors import AnswerFailed, BudgetExhausted, UsageError
 from sandbox.manners import message
 from sandbox.protocol import Agent, Evaluate, Needs, Plan, Recommend, Task, affordable
 from sandbox.registry import make_agent
 from sandbox.spaces import Candidate
-from sandbox.testing.check import claims_of
 
 Score = Callable[[Candidate], float]
 """Blocks until the score is there; raises `AnswerFailed` or `BudgetExhausted`."""

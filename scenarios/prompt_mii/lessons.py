@@ -63,10 +63,12 @@ def lesson(seed: int, shots: int | None = None, rows: int = _ROWS) -> Lesson:
     return Lesson(classification.problem(seed, train=shots, dev=1, test=rows))
 
 
-def taught(one: Lesson, rng: np.random.Generator) -> str:
+def taught(one: Lesson, rng: np.random.Generator, copied: bool = False) -> str:
     """What a teacher writes who knows the rules: the cues among the words that are shown, and no others.
 
-    The wording is drawn, so that reinforcement finds something to choose from.
+    The wording is drawn, so that reinforcement finds something to choose from. With `copied` the words are
+    the strongest of each label, one to four of them, cues or not: from that a small model learns to copy
+    a word at all, before it learns which ones.
     """
     rules, labels = one.problem.rules, one.data.labels
     cues = {(cue, label) for cue, label in rules.keywords}
@@ -74,14 +76,9 @@ def taught(one: Lesson, rng: np.random.Generator) -> str:
     parts = {(word, label) for cue, label in cues for word in cue.split() if " " in cue}
     lines = [_pick(rng, ("Classify the text.", f"Classify the text as one of: {', '.join(labels)}.", ""))]
     form = int(rng.integers(len(_FORMS)))
+    most = int(rng.integers(1, 5))
     for label in labels:
-        words = [term.text for term in one.found[label] if _is_cue(term.text, label, cues)]
-        whole = {word for text in words for word in text.split()}
-        words += [
-            term.text
-            for term in one.found[label]
-            if (term.text, label) in parts and term.text not in whole and term.text not in words
-        ]
+        words = _cues_of(one, label, cues, parts) if not copied else [t.text for t in one.found[label][:most]]
         if words:
             quoted = [f'"{word}"' for word in words]
             lines.append(_FORMS[form].format(" or ".join(quoted), label))
@@ -90,7 +87,20 @@ def taught(one: Lesson, rng: np.random.Generator) -> str:
     return "\n".join([line for line in lines if line]) or "Classify the text."
 
 
-_FORMS = ("If the text mentions {0}, answer {1}.", "Answer {1} if the text contains {0}.", "{1}: {0}")
+def _cues_of(one: Lesson, label: str, cues: set[tuple[str, str]], parts: set[tuple[str, str]]) -> list[str]:
+    """The cues of a label among its words, and halves of cues of two words that are not there as a whole."""
+    found = one.found[label]
+    words = [term.text for term in found if _is_cue(term.text, label, cues)]
+    whole = {word for text in words for word in text.split()}
+    return words + [
+        term.text
+        for term in found
+        if (term.text, label) in parts and term.text not in whole and term.text not in words
+    ]
+
+
+_FORMS = ("Answer {1} if the text mentions {0}.", "Answer {1} if the text contains {0}.", "{1}: {0}")
+"""The label first: then what stands behind it in the prompt can be copied."""
 
 
 def _is_cue(word: str, label: str, cues: set[tuple[str, str]]) -> bool:

@@ -27,12 +27,14 @@ from scenarios.prompt_mii.grpo import advantages, loss
 from scenarios.prompt_mii.lessons import CHECKING, TRAINING, Follower, Lesson, lesson, taught
 from scenarios.tiny_lm.train import save
 
-_LESSONS, _STEPS = 1_000, 200
+_LESSONS, _STEPS = 1_200, 120
 _BATCH = 24
 """Lessons of one step of the first stage."""
 _PROMPTS, _GROUP = 8, 6
 """Of one step of GRPO: tasks, and texts for each."""
-_MOST = 320
+_COPYING = (0.35, 0.6)
+"""The shares of the lessons between which there are fewer and fewer in which words are just copied."""
+_MOST = 200
 """Tokens of a text while it learns."""
 _RATES = (1e-3, 5e-5)
 _SHOWN = 20
@@ -180,7 +182,9 @@ def _teach(policy: Policy, wanted: argparse.Namespace, console: Console) -> None
 
     def batch(step: int) -> tuple[list[list[int]], list[list[int]]]:
         some = [lesson(TRAINING[step * _BATCH + i]) for i in range(_BATCH)]
-        told = [taught(one, stream(wanted.seed, "teacher", step, i)) for i, one in enumerate(some)]
+        share = float(np.interp(step / wanted.lessons, _COPYING, (1.0, 0.0)))
+        chance = [stream(wanted.seed, "teacher", step, i) for i in range(_BATCH)]
+        told = [taught(one, rng, bool(rng.random() < share)) for one, rng in zip(some, chance, strict=True)]
         ends = [policy.net.config.eos_token_id]
         answers = [(policy.words(f" {text}", add_special_tokens=False)["input_ids"] + ends) for text in told]
         return policy.read([one.prompt for one in some]), answers

@@ -25,7 +25,7 @@ from sandbox.testing.random_subject import draws
 ALL = Claims(
     seeded=True, random_start=True, anytime=True, best_observed=True, tells_scores=True, counts=True,
     uses=0.9, dedupes=True, batch=True, direction=True, affine=True, rank_based=True, resumable=True,
-    zero_options=True, beats_random=True, symmetric=True, more_is_better=True,
+    zero_options=True, beats_random=True, symmetric=True, more_is_better=True, raw_scores=True,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 
 from sandbox.errors import AnswerFailed, BudgetExhausted
-from sandbox.protocol import Evaluate, Observation
+from sandbox.protocol import Evaluate, Observation, Recommend
 from sandbox.spaces import Candidate
 from sandbox.testing.check import Blocked, Trial, Violation, Wants, ailing, check
 from sandbox.testing.history import Event, History, Play, difference, failed
@@ -23,7 +23,7 @@ def check_inputs_unchanged(trial: Trial) -> None:
         raise Violation(f"the task was {before[:200]}, and is {after[:200]}", history)
 
 
-@check("P16", wants=Wants(faults=("nan", "inf", "-inf"), rows=False))
+@check("P16", wants=Wants(faults=("nan", "inf", "-inf")))
 def check_nonfinite(trial: Trial) -> None:
     """NaN and infinite scores neither end it nor win over a finite one that it has seen."""
     trial.healthy(scene=without_faults(trial.scene))
@@ -31,7 +31,8 @@ def check_nonfinite(trial: Trial) -> None:
     if (culprit := ailing(history)) in ("check_terminates", "check_in_space"):
         raise Blocked(culprit)
     heard = history.scores()
-    if all(math.isfinite(score) for _, score in heard):
+    broken = [event for event in history.of(Evaluate) if failed(event)]
+    if all(math.isfinite(score) for _, score in heard) and not broken:
         return
     trial.reach("a score that is no number")
     if culprit:
@@ -48,7 +49,7 @@ def check_nonfinite(trial: Trial) -> None:
         )
 
 
-@check("P17", wants=Wants(faults=("failed",), rows=False))
+@check("P17", wants=Wants(faults=("failed",)))
 def check_faults(trial: Trial) -> None:
     """A call that failed is survived or passed on unchanged, and is no success."""
     trial.healthy(scene=without_faults(trial.scene))
@@ -117,9 +118,16 @@ def _short_of_best(trial: Trial, handed_in: Candidate | None, heard: list[tuple[
 
 @check("P19", "anytime", "best_observed", wants=Wants(budget=(2, 12), rows=False, oracles=("sum", "table")))
 def check_anytime(trial: Trial) -> None:
-    """What it would hand in never gets worse."""
+    """What it would hand in never gets worse, once it has seen a score of it."""
     history = trial.healthy()
-    for one, other in pairwise([word.candidate for word in history.claims()]):
+    seen: set[Candidate] = set()
+    named: list[Candidate] = []
+    for event in history.events:
+        if isinstance(event.request, Evaluate) and isinstance(event.answer, Observation):
+            seen.add(event.request.candidate)
+        if isinstance(event.request, Recommend) and event.request.candidate in seen:
+            named.append(event.request.candidate)
+    for one, other in pairwise(named):
         before, after = trial.scene.known(one), trial.scene.known(other)
         trial.reach("two recommendations")
         if after < before:
