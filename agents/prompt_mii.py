@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from agents.common import blind_guess, check_whole
 from agents.costs import Forecast, within
 from agents.labels import instruction_of, labels_of
-from agents.templates.meta import STYLES, digest, meta
-from agents.word_evidence import evidence
+from agents.templates.meta import STYLES, digest, meta, spelled
+from agents.word_evidence import Term, evidence
 from sandbox.budget import Budget, Cost
 from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, nearest
@@ -31,7 +32,8 @@ class PromptMII:
     a policy that GRPO has trained on thousands of other labelling tasks. It asks the black box nothing.
     The policy is the white box that is lent (`--white-box DIR`). A tiny one that
     `python -m scenarios.prompt_mii.train` made cannot read a hundred texts: it reads the words that go with
-    each label, and learns which kind of word is a cue. A big one reads the examples: `reads=texts`. A task
+    each label, learns which kind of word is a cue, and names it by its number, which
+    `agents.templates.meta.spelled` puts into words. A big one reads the examples: `reads=texts`. A task
     without labels gives no words, so there its examples are read.
     """
 
@@ -65,7 +67,8 @@ class PromptMII:
             (told,) = box.decode(None, asked, max_tokens=self._room(task, asked))
         except BudgetExhausted:
             return best
-        made = instruction_of(told, task)
+        found = self._words(task)
+        made = instruction_of((found and spelled(told, found)) or told, task)
         if made is None:
             return best
         yield from Recommend(made)
@@ -73,11 +76,17 @@ class PromptMII:
 
     def prompt(self, task: Task, share: float = 1.0) -> str:
         """What the policy reads; with `share` of the words, or of the examples."""
-        labels = labels_of(task)
-        if labels and self.reads == "words":
-            return digest(evidence(task.demos, labels, max(1, round(share * self.terms))))
+        if found := self._words(task, share):
+            return digest(found)
         shown = task.demos[: max(1, round(share * len(task.demos)))]
-        return meta(shown, labels, self.style)
+        return meta(shown, labels_of(task), self.style)
+
+    def _words(self, task: Task, share: float = 1.0) -> Mapping[str, Sequence[Term]]:
+        """The words of each label; none where texts are read."""
+        labels = labels_of(task)
+        if not labels or self.reads != "words":
+            return {}
+        return evidence(task.demos, labels, max(1, round(share * self.terms)))
 
     def _fitting(self, task: Task) -> str:
         """The longest prompt that leaves room for an instruction."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from agents.word_evidence import Term
@@ -56,12 +57,15 @@ def meta(pairs: Pairs, labels: Sequence[str], style: str) -> str:
 
 
 def digest(found: Mapping[str, Sequence[Term]]) -> str:
-    """A meta-prompt for a small policy: the words of each label in place of texts, strongest first.
+    """A meta-prompt for a small policy: the numbered words of each label in place of texts, strongest first.
 
     Behind a word stands in how many texts of the label it is, and of how many in all if there are others;
     nothing where it is in one text only.
     """
-    lines = [f"{label}: {', '.join(map(_counted, terms))}" for label, terms in found.items()]
+    lines = []
+    for number, (label, terms) in enumerate(found.items(), 1):
+        told = [f"{place} {_counted(term)}" for place, term in enumerate(terms, 1)]
+        lines.append(f"{number} {label}: {', '.join(told)}")
     return "\n" + "\n".join(lines) + "\n\nGuideline:"
 
 
@@ -69,3 +73,37 @@ def _counted(term: Term) -> str:
     if term.hits < term.texts:
         return f"{term.text} {term.hits}/{term.texts}"
     return term.text if term.texts == 1 else f"{term.text} {term.hits}"
+
+
+def spelled(told: str, found: Mapping[str, Sequence[Term]]) -> str | None:
+    """The guideline that a small policy means: it names labels and words by their numbers in the digest.
+
+    A model of a million parameters learns which words to name, but not to copy one that it has seen once.
+    ``1: 1, 3`` says that the first label goes with its first and third word, ``else: 2`` that the second
+    label is for all other texts.
+
+    >>> found = {"a": (Term("oak", "a", 3, 3, 2.0),), "b": (Term("elm", "b", 3, 3, 2.0),)}
+    >>> print(spelled("1: 1\n2: 1\nelse: 2", found))
+    Answer a if the text mentions "oak".
+    Answer b if the text mentions "elm".
+    Otherwise, answer b.
+
+    Returns:
+        The guideline; None if nothing is named that is there.
+    """
+    labels = list(found)
+    lines = []
+    for which, numbers in _NAMED.findall(told):
+        places = [int(number) for number in numbers.split(",")]
+        if which == "else":
+            lines += [f"Otherwise, answer {labels[p - 1]}." for p in places[:1] if 1 <= p <= len(labels)]
+        elif 1 <= int(which) <= len(labels):
+            label = labels[int(which) - 1]
+            words = [found[label][place - 1].text for place in places if 1 <= place <= len(found[label])]
+            if words:
+                quoted = " or ".join([f'"{word}"' for word in dict.fromkeys(words)])
+                lines.append(f"Answer {label} if the text mentions {quoted}.")
+    return "\n".join(dict.fromkeys(lines)) or None
+
+
+_NAMED = re.compile(r"^\s*(else|\d{1,3}):\s*(\d{1,3}(?:\s*,\s*\d{1,3})*)\s*$", re.MULTILINE)

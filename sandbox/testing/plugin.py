@@ -25,14 +25,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.args = [str(_SUITE)]
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect the suite, whatever test files are called here."""
-    if file_path == _SUITE and parent.config.getoption("--agent"):
-        module: pytest.Collector = pytest.Module.from_parent(parent, path=file_path)
-        return module
-    return None
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test a check."""
     if "conformance_check" not in metafunc.fixturenames:

@@ -33,7 +33,7 @@ def scenes(
         writes: whether the black box writes too.
     """
     low, high = max(wants.budget[0], least), max(wants.budget[1], least + 4)
-    budget = draw(st.sampled_from((low, high)) | st.integers(low, high))
+    budget = draw(st.integers(low, high) | st.sampled_from((low, high)))
     rows = 0
     if wants.rows or (wants.rows is None and draw(st.booleans())):
         rows = draw(st.sampled_from(_ROWS))
@@ -52,9 +52,14 @@ def scenes(
 
 
 def _faults(wants: Wants, budget: int) -> st.SearchStrategy[dict[int, Fault]]:
-    """Which evaluations go wrong, and how; first and last are named, because much goes wrong there."""
+    """Which evaluations go wrong, and how.
+
+    They are counted from the first or from the last, because much goes wrong there, and so that what goes
+    wrong at the end still does when the budget shrinks.
+    """
     kinds = st.sampled_from([fault for fault in FAULTS if fault in wants.faults])
-    places = st.sampled_from((0, budget - 1)) | st.integers(0, budget - 1)
+    offsets = st.integers(0, budget - 1) | st.sampled_from((0, 0))
+    places = st.tuples(st.booleans(), offsets).map(lambda at: budget - 1 - at[1] if at[0] else at[1])
     some = st.dictionaries(places, kinds, min_size=1, max_size=3)
     if not wants.full:
         return some

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from agents.prompt_mii import PromptMII
-from agents.templates.meta import digest
+from agents.templates.meta import digest, spelled
 from agents.word_evidence import Term, evidence
 from mocks.llm.model import MockModel
 from sandbox.classification import format_line
@@ -66,49 +66,33 @@ def lesson(seed: int, shots: int | None = None, rows: int = _ROWS) -> Lesson:
 def taught(one: Lesson, rng: np.random.Generator, copied: bool = False) -> str:
     """What a teacher writes who knows the rules: the cues among the words that are shown, and no others.
 
-    The wording is drawn, so that reinforcement finds something to choose from. With `copied` the words are
-    the strongest of each label, one to four of them, cues or not: from that a small model learns to copy
-    a word at all, before it learns which ones.
+    With `copied` it names the strongest words of each label, one to three of them, cues or not: with that a
+    small model begins.
     """
     rules, labels = one.problem.rules, one.data.labels
     cues = {(cue, label) for cue, label in rules.keywords}
     cues |= {(second, label) for _, second, label in rules.conjunctions}
     parts = {(word, label) for cue, label in cues for word in cue.split() if " " in cue}
-    lines = [_pick(rng, ("Classify the text.", f"Classify the text as one of: {', '.join(labels)}.", ""))]
-    form = int(rng.integers(len(_FORMS)))
-    most = int(rng.integers(1, 5))
-    for label in labels:
-        words = _cues_of(one, label, cues, parts) if not copied else [t.text for t in one.found[label][:most]]
+    most, lines = int(rng.integers(1, 4)), []
+    for number, label in enumerate(labels, 1):
+        found = [term.text for term in one.found[label]]
+        words = found[:most] if copied else _cues_of(found, label, cues, parts)
         if words:
-            quoted = [f'"{word}"' for word in words]
-            lines.append(_FORMS[form].format(" or ".join(quoted), label))
-    lines.append(_pick(rng, (f"Otherwise, answer {rules.default}.",) * 2 + ("",)))
-    lines.append(_pick(rng, ("Answer with the label only.", "")))
-    return "\n".join([line for line in lines if line]) or "Classify the text."
+            lines.append(f"{number}: {', '.join([str(found.index(word) + 1) for word in words])}")
+    return "\n".join([*lines, f"else: {labels.index(rules.default) + 1}"])
 
 
-def _cues_of(one: Lesson, label: str, cues: set[tuple[str, str]], parts: set[tuple[str, str]]) -> list[str]:
+def _cues_of(
+    found: Sequence[str], label: str, cues: set[tuple[str, str]], parts: set[tuple[str, str]]
+) -> list[str]:
     """The cues of a label among its words, and halves of cues of two words that are not there as a whole."""
-    found = one.found[label]
-    words = [term.text for term in found if _is_cue(term.text, label, cues)]
+    words = [text for text in found if _is_cue(text, label, cues)]
     whole = {word for text in words for word in text.split()}
-    return words + [
-        term.text
-        for term in found
-        if (term.text, label) in parts and term.text not in whole and term.text not in words
-    ]
-
-
-_FORMS = ("Answer {1} if the text mentions {0}.", "Answer {1} if the text contains {0}.", "{1}: {0}")
-"""The label first: then what stands behind it in the prompt can be copied."""
+    return words + [t for t in found if (t, label) in parts and t not in whole and t not in words]
 
 
 def _is_cue(word: str, label: str, cues: set[tuple[str, str]]) -> bool:
     return (word, label) in cues or (word.removesuffix("s"), label) in cues
-
-
-def _pick(rng: np.random.Generator, options: Sequence[str]) -> str:
-    return options[int(rng.integers(len(options)))]
 
 
 class Follower:
@@ -119,8 +103,9 @@ class Follower:
         self.calls = 0
 
     def reward(self, one: Lesson, instruction: str) -> float:
-        """The F1 of the follower's answers to the test rows of a lesson."""
+        """The F1 of the follower's answers to the test rows of a lesson; numbers are spelled out."""
         data = one.data
+        instruction = spelled(instruction, one.found) or instruction
         asking = Asking(FOLLOWER, 0.0, 10, True, format_line(data.labels))
         answers = answers_to_test(self._model.outcomes, data, asking, instruction)
         self.calls += len(answers)

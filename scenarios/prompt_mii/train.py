@@ -27,14 +27,14 @@ from scenarios.prompt_mii.grpo import advantages, loss
 from scenarios.prompt_mii.lessons import CHECKING, TRAINING, Follower, Lesson, lesson, taught
 from scenarios.tiny_lm.train import save
 
-_LESSONS, _STEPS = 1_200, 120
+_LESSONS, _STEPS = 1_200, 150
 _BATCH = 24
 """Lessons of one step of the first stage."""
 _PROMPTS, _GROUP = 8, 6
 """Of one step of GRPO: tasks, and texts for each."""
-_COPYING = (0.35, 0.6)
+_COPYING = (0.0, 0.3)
 """The shares of the lessons between which there are fewer and fewer in which words are just copied."""
-_MOST = 200
+_MOST = 64
 """Tokens of a text while it learns."""
 _RATES = (1e-3, 5e-5)
 _SHOWN = 20

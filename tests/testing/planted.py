@@ -466,7 +466,7 @@ class _Signed(Search):
 
 
 class _Greedy(Search):
-    """Steps are smaller after a jump that is large beside the others."""
+    """Where it goes next depends on how large the last gain was beside the whole range so far."""
 
     lowest = np.inf
 
@@ -475,7 +475,11 @@ class _Greedy(Search):
         super().tell(candidate, score)
         self.lowest = min(self.lowest, value)
         if np.isfinite(before) and self.top > self.lowest:
-            self.step = 0.15 if (self.top - before) / (self.top - self.lowest) < 0.3 else 0.05
+            gain = (self.top - before) / (self.top - self.lowest)
+            self.step = 0.05 + 0.2 * gain
+            if self.listed:
+                place = -1 - round(9 * gain) % len(self.listed)
+                self.listed[-1], self.listed[place] = self.listed[place], self.listed[-1]
 
 
 class _Hasty(Search):
