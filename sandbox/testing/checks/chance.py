@@ -60,6 +60,8 @@ def check_seeds_differ(trial: Trial) -> None:
         if seed == trial.scene.seed:
             continue
         other = trial.healthy(scene=trial.on(seed=seed))
+        if not first.asked():
+            continue  # there is nothing that chance could change
         trial.reach("two seeds")
         if first.asked() == other.asked():
             raise Violation(f"seeds {trial.scene.seed} and {seed} ask the same {len(other.asked())}", other)
