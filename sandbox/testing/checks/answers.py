@@ -35,6 +35,8 @@ def check_nonfinite(trial: Trial) -> None:
     if all(math.isfinite(score) for _, score in heard) and not broken:
         return
     trial.reach("a score that is no number")
+    if culprit and not trial.claims.raw_scores and _passed_on(history.raised):
+        return  # it was told of a failure, and `check_faults` is content with that
     if culprit:
         raised = history.raised
         told = history.failure if raised is None else f"{type(raised).__name__}: {raised}"
