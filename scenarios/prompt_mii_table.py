@@ -9,6 +9,7 @@ It is a comparison, not a target: tasks and model are of our own making, and onl
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,9 +31,11 @@ from sandbox.store import Store
 from sandbox.streams import stream
 from sandbox.tokens import count
 from sandbox.tournament import Run
+from sandbox.trace import Fate
 from scenarios import CATALOGUE, chat
-from scenarios.build import tables_of_chat
+from scenarios.build import POLICY, tables_of_chat
 from scenarios.judging import F1, answers_to_test
+from scenarios.prompt_mii.train import SPENT
 from scenarios.published_prompt_mii import PUBLISHED, SHOTS
 
 _WIDTH = 110
@@ -53,7 +56,7 @@ class Cell(NamedTuple):
     tokens: int
     """Of the instruction that was handed in, with the format line and without the input."""
     written: int
-    """Texts that the model wrote for the method."""
+    """Texts that a model wrote for the method: the black box, or the white box."""
     rows: int
     """Rows that the model labelled for it."""
 
@@ -122,7 +125,7 @@ def _cell(run: Run, task: str, shots: int, source: Source, f1: str) -> Cell:
         f1=F1[f1](answers, [row.answers[0] for row in dataset.test], dataset.labels),
         invalid=invalid_rate(answers, dataset.labels),
         tokens=count(asking.told(instruction)),
-        written=run.spent.completions,
+        written=run.spent.completions + sum([r.fate is Fate.COMPUTED for r in run.records]),
         rows=run.spent.rows,
     )
 
@@ -224,6 +227,12 @@ def shapes(cells: Sequence[Cell]) -> list[str]:
     if all(icl.values()):
         each = ", ".join([f"{fmean(tokens) / n:.0f} at n={n}" for n, tokens in icl.items()])
         told.append(f"icl, prompt tokens an example: {each}")
+    if "prompt-mii" in found and (POLICY / SPENT).is_file():
+        spent = json.loads((POLICY / SPENT).read_text(encoding="utf-8"))
+        told.append(
+            f"prompt-mii, trained once for all of these: {spent['tasks']:,} other tasks, "
+            f"{spent['follower_calls']:,} rows labelled by the follower, none of them counted above"
+        )
     return told
 
 

@@ -10,6 +10,7 @@ rounding. It shows loss, reward and how often the follower was asked, and saves 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,8 @@ from scenarios.prompt_mii.lessons import CHECKING, TRAINING, Follower, Lesson, l
 from scenarios.tiny_lm.train import save
 
 _LESSONS, _STEPS = 1_200, 150
+SPENT = "training.json"
+"""The file beside the weights that says what training asked for."""
 _BATCH = 24
 """Lessons of one step of the first stage."""
 _PROMPTS, _GROUP = 8, 6
@@ -253,6 +256,8 @@ def _reinforce(policy: Policy, wanted: argparse.Namespace, console: Console) -> 
             console.print(f"step {step + 1}: {told}, {calls}, {left:.0f} min left")
             save(policy.net, policy.words, wanted.out)
     save(policy.net, policy.words, wanted.out)
+    spent = {"tasks": first + wanted.steps * _PROMPTS, "follower_calls": follower.calls}
+    (wanted.out / SPENT).write_text(json.dumps(spent) + "\n", encoding="utf-8")
 
 
 def _reward(follower: Follower, policy: Policy, one: Lesson, answer: Sequence[int]) -> float:
