@@ -130,6 +130,8 @@ class Recommend(Request[None]):
     """The score that the agent expects of it, in the task's range."""
     calls: int | None = None
     """How many evaluations the agent has made, by its own count."""
+    rows: tuple[int, ...] | None = None
+    """The dev rows that `claimed` is the mean of; None for all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,8 @@ class FromAskTell:
             ``tell(candidate, score)``; if it also has ``recommend() -> candidate``, that is handed in, and
             else the candidate of the best score.
         batch: how many candidates are asked for before the first is told.
-        minimise: whether it is told the negative of each score.
+        minimise: whether it minimises, and so is told the negative of each score.
+        lowest: whether the lowest score is sought, in place of the highest.
         saved_after: answers after which it is saved and loaded by pickle; None for never.
     """
 
@@ -67,6 +68,7 @@ class FromAskTell:
     claims: Claims = NONE
     batch: int = 1
     minimise: bool = False
+    lowest: bool = False
     saved_after: int | None = None
 
     def interrupted(self, after: int) -> FromAskTell:
@@ -74,8 +76,8 @@ class FromAskTell:
         return replace(self, saved_after=after)
 
     def flipped(self) -> FromAskTell:
-        """The same, told the negative of each score."""
-        return replace(self, minimise=not self.minimise)
+        """The same in search of the lowest score."""
+        return replace(self, lowest=not self.lowest)
 
     def plan(self, task: Task, rng: np.random.Generator) -> Plan[Candidate]:
         """See `sandbox.protocol.Agent`."""
@@ -84,7 +86,7 @@ class FromAskTell:
     def seeded_plan(self, task: Task, seed: int) -> Plan[Candidate]:
         """A run with a seed that is a number."""
         optimizer, told = self.make(task, seed), 0
-        sign = -1.0 if self.minimise else 1.0
+        sign, goal = (-1.0 if self.minimise else 1.0), (-1.0 if self.lowest else 1.0)
         best: Candidate | None = None
         top = -np.inf
         try:
@@ -94,11 +96,12 @@ class FromAskTell:
                 for candidate, answer in zip(asked, heard, strict=False):
                     if isinstance(answer, AnswerFailed):
                         continue
-                    optimizer.tell(candidate, sign * answer.score)
+                    value = goal * answer.score
+                    optimizer.tell(candidate, sign * value)
                     told += 1
                     best = candidate if best is None else best
-                    if answer.score > top:
-                        best, top = candidate, answer.score
+                    if value > top:
+                        best, top = candidate, value
                     if told == self.saved_after:
                         optimizer = pickle.loads(pickle.dumps(optimizer))
                 if hasattr(optimizer, "recommend") and told:

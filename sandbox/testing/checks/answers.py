@@ -9,7 +9,7 @@ from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Evaluate, Observation, Recommend
 from sandbox.spaces import Candidate
 from sandbox.testing.check import Blocked, Trial, Violation, Wants, ailing, check
-from sandbox.testing.history import Event, History, Play, difference, failed
+from sandbox.testing.history import PLAIN, Event, History, Play, difference, failed, soft
 from sandbox.testing.world import without_faults
 
 
@@ -35,7 +35,7 @@ def check_nonfinite(trial: Trial) -> None:
     if all(math.isfinite(score) for _, score in heard) and not broken:
         return
     trial.reach("a score that is no number")
-    if culprit and not trial.claims.raw_scores and _passed_on(history.raised):
+    if culprit and not trial.claims.raw_scores and (_passed_on(history.raised) or _had_nothing(history)):
         return  # it was told of a failure, and `check_faults` is content with that
     if culprit:
         raised = history.raised
@@ -63,7 +63,7 @@ def check_faults(trial: Trial) -> None:
         return
     trial.reach("a failed call")
     if culprit:
-        if not _passed_on(history.raised):
+        if not _passed_on(history.raised) and not _had_nothing(history):
             told = f"{type(history.raised).__name__}: {history.raised}"
             raise Violation(f"in place of the failure it raises {told}", history)
         return
@@ -87,6 +87,11 @@ def _judge_failures(trial: Trial, history: History, broken: list[Event]) -> None
         if trial.claims.batch and together.count(lost[0].together) > 1:
             raise Blocked("check_attribution")
         raise Violation(f"it hands in {history.recommendation!r}, which never got a score", history)
+
+
+def _had_nothing(history: History) -> bool:
+    """Whether the budget ended before anything was answered: then there is nothing to hand in."""
+    return isinstance(history.raised, BudgetExhausted) and not history.scores()
 
 
 def _passed_on(error: BaseException | None) -> bool:
@@ -190,27 +195,18 @@ def _last_word(history: History) -> Candidate | None:
 @check("P26", "tells_scores", wants=Wants(rows=True))
 def check_cache(trial: Trial) -> None:
     """The score that it claims of a candidate is made of that candidate's own rows."""
-    history = trial.healthy()
+    # What stops by itself must be let to: a refusal would keep its last word from it.
+    history = trial.healthy(soft(trial.scene) if trial.claims.counts else PLAIN)
     words = history.claims()
     if not words or words[-1].claimed is None:
         return
-    candidate, claimed = words[-1].candidate, words[-1].claimed
-    asked = [
-        event.request
-        for event in history.of(Evaluate)
-        if not isinstance(event.answer, (BudgetExhausted, AnswerFailed))
-    ]
-    mine = [one for one in asked if isinstance(one, Evaluate) and one.candidate == candidate]
-    if not mine:
-        return
+    last = words[-1]
+    rows = range(trial.scene.rows) if last.rows is None else last.rows
     trial.reach("a claim")
-    every = range(trial.scene.rows)
-    possible = [trial.scene.known(candidate)]
-    groups = [set(every if one.rows is None else one.rows) for one in mine]
-    for rows in [*groups, set().union(*groups)]:
-        possible.append(sum([trial.scene.row_score(candidate, row) for row in rows]) / len(rows))
-    if not any(math.isclose(claimed, score, abs_tol=1e-12) for score in possible):
-        raise Violation(f"it claims {claimed} for {candidate!r}, whose rows give {possible[0]}", history)
+    truth = sum([trial.scene.row_score(last.candidate, row) for row in rows]) / len(rows)
+    if last.claimed is None or not math.isclose(last.claimed, truth, abs_tol=1e-12):
+        told = f"it claims {last.claimed} for {last.candidate!r}, whose rows {list(rows)} give {truth}"
+        raise Violation(told, history)
 
 
 @check("P27", wants=Wants(budget=(2, 12), rich=True))
