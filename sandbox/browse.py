@@ -31,6 +31,7 @@ _EXTRAS = {
     "serve": ("httptools",),
     "report": ("matplotlib",),
     "parquet": ("pyarrow",),
+    "check": ("hypothesis", "pytest"),
     "external": ("gepa", "dspy", "promptolution"),
 }
 

@@ -39,7 +39,7 @@ _COPYING = (0.0, 0.3)
 """The shares of the lessons between which there are fewer and fewer in which words are just copied."""
 _MOST = 64
 """Tokens of a text while it learns."""
-_RATES = (1e-3, 5e-5)
+_RATES = (1e-3, 2e-4)
 _SHOWN = 20
 """Steps between two lines of the log."""
 _CHECKED = (5, 20, 100)
@@ -226,7 +226,7 @@ def _reinforce(policy: Policy, wanted: argparse.Namespace, console: Console) -> 
 
     optimizer, follower = _optimizer(policy.net, _RATES[1]), Follower(wanted.reward)
     began, seen, equal = time.monotonic(), [], []
-    first = wanted.lessons * _BATCH
+    first = (wanted.lessons or _LESSONS) * _BATCH  # also where the lessons were had before
     for step in range(wanted.steps):
         for group in optimizer.param_groups:
             group["lr"] = _RATES[1] * min((step + 1) / (0.033 * wanted.steps), 1.0)
