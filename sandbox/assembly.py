@@ -1,16 +1,26 @@
-"""A request that a world answers part by part, as an evaluation is answered row by row."""
+"""What becomes of answers: those that come part by part, too late, or not in numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, NamedTuple, Protocol
 
 from sandbox.budget import Reservation
 from sandbox.errors import AnswerFailed
-from sandbox.protocol import Request
+from sandbox.protocol import Observation, Request
 from sandbox.trace import Fate, Ticket
 
 TOO_LATE = ("late", "the seconds ran out before the answer came")
+NOT_A_NUMBER = "not_a_number"
+"""Why an evaluation failed whose score is NaN or infinite: no agent needs to expect one."""
+
+
+def in_numbers(answer: Any) -> Any:
+    """The answer; an observation whose score is no finite number is a failure."""
+    if isinstance(answer, Observation) and not isfinite(answer.score):
+        return AnswerFailed(NOT_A_NUMBER, repr(answer.score))
+    return answer
 
 
 class Composer(Protocol):

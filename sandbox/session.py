@@ -21,14 +21,13 @@ ask nothing more. An answer that arrives exactly at the deadline is in time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite
 from typing import Any, Protocol
 
-from sandbox.assembly import TOO_LATE, Composer, Whole
+from sandbox.assembly import TOO_LATE, Composer, Whole, in_numbers
 from sandbox.budget import FREE, Cost, Ledger, Meter, Reservation
 from sandbox.errors import AgentError, AnswerFailed, BudgetExhausted, ProtocolError, UsageError
 from sandbox.manners import AGENTS_OWN, check_question, check_recommendation, crash, message, short
-from sandbox.protocol import Gather, Observation, Plan, Recommend, Request, Task
+from sandbox.protocol import Gather, Plan, Recommend, Request, Task
 from sandbox.spaces import Candidate
 from sandbox.trace import Fate, Recommendation, Record, Reply, Ticket, Trace, build
 
@@ -42,9 +41,6 @@ MOST_REQUESTS = 2_000_000
 MOST_STALE = 1_000
 """Evaluations in a row that cost nothing, because the agent knew every row, after which it is told that
 its budget is exhausted: what is left of it can buy nothing new in this way."""
-
-NOT_A_NUMBER = "not_a_number"
-"""Why an evaluation failed whose score is NaN or infinite: no agent needs to expect one."""
 
 _ANSWERED, _FAILED, _LATE = Fate.ANSWERED, Fate.FAILED, Fate.LATE
 
@@ -134,9 +130,7 @@ class Session:
         ledger.pass_time(now)
         if reply.retry_after is not None and not late:
             return self._retry(ticket, reply, now)
-        answer, charge = reply.answer, reply.charge
-        if isinstance(answer, Observation) and not isfinite(answer.score):
-            answer = AnswerFailed(NOT_A_NUMBER, repr(answer.score))
+        answer, charge = in_numbers(reply.answer), reply.charge
         ledger.settle(key, charge)
         failed = isinstance(answer, AnswerFailed)
         fate = _LATE if late else _FAILED if failed else _ANSWERED

@@ -10,11 +10,11 @@ from typing import Any
 
 from sandbox.budget import Budget
 from sandbox.errors import DataError
-from sandbox.scenario import Problem
+from sandbox.scenario import Problem, Scenario
 from sandbox.session import World
 from sandbox.spaces import Candidate, Pool
 from sandbox.testing.report import Result, file_of
-from sandbox.testing.scenes import Scene
+from sandbox.testing.scenes import Scene, name_of
 from sandbox.testing.world import SceneWorld
 
 
@@ -75,6 +75,20 @@ def failure_of(told: object, where: str) -> Failure:
 def budget_of(scene: Scene) -> Budget:
     """What an agent is granted in a scene."""
     return scene.task().budget
+
+
+def scenario_of(scene: Scene, agents: tuple[str, ...] = ("random",)) -> Scenario:
+    """A scene as a scenario of one problem, for tests that play tournaments."""
+    return Scenario(
+        name="scene",
+        description=str(scene),
+        agents=agents,
+        seeds=1,
+        budget=budget_of(scene),
+        problems=("scene",),
+        build=lambda problem: problem_of(scene),
+        digest=name_of(scene.told()),
+    )
 
 
 def problem_of(scene: Scene) -> Problem:

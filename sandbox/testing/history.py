@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sandbox.assembly import NOT_A_NUMBER
 from sandbox.budget import Budget, Ledger
 from sandbox.claims import claims_of
 from sandbox.errors import AnswerFailed, BudgetExhausted
 from sandbox.protocol import Agent, Complete, Evaluate, Gather, Observation, Plan, Recommend, Request, Task
-from sandbox.session import NOT_A_NUMBER, Session
+from sandbox.session import Session
 from sandbox.spaces import Candidate
 from sandbox.streams import stream
 from sandbox.testing.scenes import Scene

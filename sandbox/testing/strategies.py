@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from sandbox.budget import CURRENCIES, UNITS, Budget, Cost
 from sandbox.claims import Claims
 from sandbox.protocol import Task
+from sandbox.scenario import Problem, Scenario
 from sandbox.spaces import Box, FreeText, Pool
 from sandbox.testing.check import Wants
+from sandbox.testing.files import problem_of, scenario_of
 from sandbox.testing.scenes import FAULTS, Fault, Kind, Scene
 
 _SIZES, _DIMS = (1, 8), (1, 3)
@@ -101,6 +103,8 @@ def claims() -> st.SearchStrategy[Claims]:
 def register() -> None:
     """Teach `st.from_type` the types above; the entry point of hypothesis calls it."""
     st.register_type_strategy(Scene, scenes())
+    st.register_type_strategy(Scenario, scenes().map(scenario_of))
+    st.register_type_strategy(Problem, scenes().map(problem_of))
     st.register_type_strategy(Budget, budgets())
     st.register_type_strategy(Cost, costs())
     st.register_type_strategy(Task, tasks())

@@ -7,11 +7,11 @@ import math
 import pytest
 
 from sandbox.asktell import AskTell
+from sandbox.assembly import NOT_A_NUMBER
 from sandbox.budget import Budget
 from sandbox.errors import AnswerFailed
 from sandbox.protocol import Evaluate, Observation, Task
 from sandbox.registry import make_agent
-from sandbox.session import NOT_A_NUMBER
 from sandbox.spaces import Pool
 from sandbox.testing.history import play
 from sandbox.testing.scenes import Fault, Scene

@@ -17,7 +17,7 @@ from sandbox.budget import FREE, Budget, Cost, Ledger
 from sandbox.claims import Claims
 from sandbox.errors import BudgetExhausted, DataError
 from sandbox.protocol import Task
-from sandbox.scenario import Problem, Source
+from sandbox.scenario import Problem, Scenario, Source
 from sandbox.session import World
 from sandbox.spaces import Box, FreeText, Pool
 from sandbox.statistics.betting import Bets
@@ -84,6 +84,13 @@ def test_the_central_types_can_be_drawn(task: Task, budget: Budget, cost: Cost, 
     assert min(cost) >= 0
     assert task.budget.limits()
     assert claims.min_budget >= 1
+
+
+@given(st.from_type(Scenario), st.from_type(Problem))
+@settings(max_examples=20, deadline=None)
+def test_scenarios_and_problems_can_be_drawn(scenario: Scenario, problem: Problem) -> None:
+    assert scenario.build(scenario.problems[0]).task(scenario.budget).space is not None
+    assert problem.baseline <= problem.optimum
 
 
 @given(st.from_type(Pool) | st.from_type(FreeText) | st.from_type(Box))
