@@ -73,13 +73,34 @@ def taught(one: Lesson, rng: np.random.Generator, copied: bool = False) -> str:
     cues = {(cue, label) for cue, label in rules.keywords}
     cues |= {(second, label) for _, second, label in rules.conjunctions}
     parts = {(word, label) for cue, label in cues for word in cue.split() if " " in cue}
-    most, lines = int(rng.integers(1, 4)), []
-    for number, label in enumerate(labels, 1):
+    most = int(rng.integers(1, 4))
+    named = []
+    for label in labels:
         found = [term.text for term in one.found[label]]
         words = found[:most] if copied else _cues_of(found, label, cues, parts)
-        if words:
-            lines.append(f"{number}: {', '.join([str(found.index(word) + 1) for word in words])}")
-    return "\n".join([*lines, f"else: {labels.index(rules.default) + 1}"])
+        named.append([found.index(word) + 1 for word in words])
+    return _lines(named, labels.index(rules.default) + 1)
+
+
+def _lines(named: Sequence[Sequence[int]], other: int | None) -> str:
+    """Numbers of words, label by label, and of the label for other texts, as `spelled` reads them."""
+    lines = [f"{i}: {', '.join(map(str, words))}" for i, words in enumerate(named, 1) if words]
+    return "\n".join(lines if other is None else [*lines, f"else: {other}"])
+
+
+def picked(one: Lesson, follower: Follower, rng: np.random.Generator) -> str:
+    """The best of several guidelines by the follower's F1: the teacher's, and the strongest words.
+
+    With few examples nobody can know the label for other texts, and the follower does better without.
+    """
+    labels, default = one.data.labels, one.data.labels.index(one.problem.rules.default) + 1
+    guesses = [taught(one, rng)]
+    for most in (1, 2):
+        named = [range(1, 1 + min(most, len(one.found[label]))) for label in labels]
+        guesses += [_lines(named, default), _lines(named, None)]
+    guesses.append("\n".join([line for line in guesses[0].splitlines() if not line.startswith("else")]))
+    scores = [follower.reward(one, guess) if guess else 0.0 for guess in guesses]
+    return guesses[int(np.argmax(scores))]
 
 
 def _cues_of(

@@ -1,6 +1,6 @@
-"""Trains the bundled Prompt-MII policy: first on a teacher's instructions, then by GRPO on a follower's F1.
+"""Trains the bundled Prompt-MII policy: on a teacher, on picked guesses, then by GRPO on a follower's F1.
 
-    python -m scenarios.prompt_mii.train [--out DIR] [--lessons N] [--steps N] [--device auto|cpu|cuda]
+    python -m scenarios.prompt_mii.train [--out DIR] [--lessons N] [--picked N] [--steps N]
 
 The policy begins as the bundled tiny language model. Tasks, their order and what is drawn are keyed by one
 seed, so two runs on one machine with one number of threads give the same weights; elsewhere they differ by
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +25,10 @@ from sandbox.streams import stream
 from scenarios.build import BUNDLED, POLICY
 from scenarios.judging import F1
 from scenarios.prompt_mii.grpo import advantages, loss
-from scenarios.prompt_mii.lessons import CHECKING, TRAINING, Follower, Lesson, lesson, taught
+from scenarios.prompt_mii.lessons import CHECKING, TRAINING, Follower, Lesson, lesson, picked, taught
 from scenarios.tiny_lm.train import save
 
-_LESSONS, _STEPS = 1_200, 150
+_LESSONS, _PICKED, _STEPS = 1_200, 300, 60
 SPENT = "training.json"
 """The file beside the weights that says what training asked for."""
 _BATCH = 24
@@ -39,10 +39,16 @@ _COPYING = (0.0, 0.3)
 """The shares of the lessons between which there are fewer and fewer in which words are just copied."""
 _MOST = 64
 """Tokens of a text while it learns."""
-_RATES = (1e-3, 2e-4)
+_RATES = (1e-3, 3e-4, 1e-4)
+_PICKING = 40
+"""Rows that tell which of several guesses is the best."""
 _SHOWN = 20
 """Steps between two lines of the log."""
 _CHECKED = (5, 20, 100)
+
+
+Targets = Callable[[int], tuple[list[Lesson], list[str]]]
+"""The number of a step -> its lessons, and what should be written for each."""
 
 
 @dataclass
@@ -115,6 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=POLICY, help="directory of the policy")
     parser.add_argument("--lessons", type=int, default=_LESSONS, help=f"steps with a teacher ({_LESSONS})")
+    parser.add_argument(
+        "--picked", type=int, default=_PICKED, help=f"steps with the best of several guesses ({_PICKED})"
+    )
     parser.add_argument("--steps", type=int, default=_STEPS, help=f"steps of GRPO ({_STEPS})")
     parser.add_argument("--reward", choices=tuple(F1), default="macro-f1", help="reward-f1: the paper's")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
@@ -137,11 +146,15 @@ def train(wanted: argparse.Namespace, console: Console) -> None:
     if wanted.check:
         check(policy, console)
         return
+    follower = Follower(wanted.reward)
     if wanted.lessons:
-        _teach(policy, wanted, console)
+        _teach(policy, wanted, console, wanted.lessons, _RATES[0], _from_teacher(wanted))
+        check(policy, console)
+    if wanted.picked:
+        _teach(policy, wanted, console, wanted.picked, _RATES[1], _from_guesses(wanted, follower))
         check(policy, console)
     if wanted.steps:
-        _reinforce(policy, wanted, console)
+        _reinforce(policy, wanted, console, follower)
         check(policy, console)
 
 
@@ -176,30 +189,56 @@ def _optimizer(net: Any, rate: float) -> Any:
     return torch.optim.AdamW(net.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
 
 
-def _teach(policy: Policy, wanted: argparse.Namespace, console: Console) -> None:
-    """The first stage: cross-entropy on what a teacher writes."""
-    import torch
+def _from_teacher(wanted: argparse.Namespace) -> Targets:
+    """What a teacher writes; at first the strongest words."""
 
-    optimizer = _optimizer(policy.net, _RATES[0])
-    began, losses = time.monotonic(), []
-
-    def batch(step: int) -> tuple[list[list[int]], list[list[int]]]:
+    def targets(step: int) -> tuple[list[Lesson], list[str]]:
         some = [lesson(TRAINING[step * _BATCH + i]) for i in range(_BATCH)]
         share = float(np.interp(step / wanted.lessons, _COPYING, (1.0, 0.0)))
         chance = [stream(wanted.seed, "teacher", step, i) for i in range(_BATCH)]
-        told = [taught(one, rng, bool(rng.random() < share)) for one, rng in zip(some, chance, strict=True)]
+        return some, [
+            taught(one, rng, bool(rng.random() < share)) for one, rng in zip(some, chance, strict=True)
+        ]
+
+    return targets
+
+
+def _from_guesses(wanted: argparse.Namespace, follower: Follower) -> Targets:
+    """The best of several guesses."""
+
+    def targets(step: int) -> tuple[list[Lesson], list[str]]:
+        first = _LESSONS * _BATCH + step * _BATCH
+        some = [lesson(TRAINING[first + i], rows=_PICKING) for i in range(_BATCH)]
+        return some, [
+            picked(one, follower, stream(wanted.seed, "picked", step, i)) for i, one in enumerate(some)
+        ]
+
+    return targets
+
+
+def _teach(
+    policy: Policy, wanted: argparse.Namespace, console: Console, steps: int, rate: float, targets: Targets
+) -> None:
+    """Cross-entropy on what `targets` says for each step."""
+    import torch
+
+    optimizer = _optimizer(policy.net, rate)
+    began, losses = time.monotonic(), []
+
+    def batch(step: int) -> tuple[list[list[int]], list[list[int]]]:
+        some, told = targets(step)
         ends = [policy.net.config.eos_token_id]
         answers = [(policy.words(f" {text}", add_special_tokens=False)["input_ids"] + ends) for text in told]
         return policy.read([one.prompt for one in some]), answers
 
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(batch, 0)
-        for step in range(wanted.lessons):
+        for step in range(steps):
             prompts, answers = coming.result()
             coming = ahead.submit(batch, step + 1)
             for group in optimizer.param_groups:
-                left = (wanted.lessons - step) / (0.4 * wanted.lessons)
-                group["lr"] = _RATES[0] * min((step + 1) / 50, 1.0, left)
+                left = (steps - step) / (0.4 * steps)
+                group["lr"] = rate * min((step + 1) / 50, 1.0, left)
             optimizer.zero_grad(set_to_none=True)
             order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]) + len(answers[i]))
             count, total = sum(map(len, answers)), 0.0
@@ -213,23 +252,23 @@ def _teach(policy: Policy, wanted: argparse.Namespace, console: Console) -> None
             losses.append(total)
             if (step + 1) % _SHOWN == 0:
                 pace = (time.monotonic() - began) / (step + 1)
-                left = pace * (wanted.lessons - step - 1) / 60
+                left = pace * (steps - step - 1) / 60
                 console.print(f"lesson {step + 1}: loss {np.mean(losses[-_SHOWN:]):.3f}, {left:.0f} min left")
             if (step + 1) % 250 == 0:
                 save(policy.net, policy.words, wanted.out)
     save(policy.net, policy.words, wanted.out)
 
 
-def _reinforce(policy: Policy, wanted: argparse.Namespace, console: Console) -> None:
-    """The second stage: GRPO; two updates a step, each on half of its tasks."""
+def _reinforce(policy: Policy, wanted: argparse.Namespace, console: Console, follower: Follower) -> None:
+    """The last stage: GRPO; two updates a step, each on half of its tasks."""
     import torch
 
-    optimizer, follower = _optimizer(policy.net, _RATES[1]), Follower(wanted.reward)
+    optimizer = _optimizer(policy.net, _RATES[2])
     began, seen, equal = time.monotonic(), [], []
-    first = (wanted.lessons or _LESSONS) * _BATCH  # also where the lessons were had before
+    first = (_LESSONS + _PICKED) * _BATCH
     for step in range(wanted.steps):
         for group in optimizer.param_groups:
-            group["lr"] = _RATES[1] * min((step + 1) / (0.033 * wanted.steps), 1.0)
+            group["lr"] = _RATES[2] * min((step + 1) / (0.033 * wanted.steps), 1.0)
         some = [lesson(TRAINING[first + step * _PROMPTS + i]) for i in range(_PROMPTS)]
         prompts = [ids for ids in policy.read([one.prompt for one in some]) for _ in range(_GROUP)]
         answers = policy.write(prompts, int(stream(wanted.seed, "grpo", step).integers(1, 2**31)))
