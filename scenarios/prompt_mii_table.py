@@ -31,7 +31,6 @@ from sandbox.store import Store
 from sandbox.streams import stream
 from sandbox.tokens import count
 from sandbox.tournament import Run
-from sandbox.trace import Fate
 from scenarios import CATALOGUE, chat
 from scenarios.build import POLICY, tables_of_chat
 from scenarios.judging import F1, answers_to_test
@@ -125,7 +124,7 @@ def _cell(run: Run, task: str, shots: int, source: Source, f1: str) -> Cell:
         f1=F1[f1](answers, [row.answers[0] for row in dataset.test], dataset.labels),
         invalid=invalid_rate(answers, dataset.labels),
         tokens=count(asking.told(instruction)),
-        written=run.spent.completions + sum([r.fate is Fate.COMPUTED for r in run.records]),
+        written=run.spent.completions + (run.spent.whitebox_tokens > 0),
         rows=run.spent.rows,
     )
 
