@@ -11,12 +11,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import chat
 import closed_loop
+import detection
 import determinism
 import endpoint
+import instinct
+import instructzero
 import overshoot
 import recorded
 import startup
 import throughput
+import whitebox
+
+from scenarios.build import BUNDLED
 
 
 def main() -> None:
@@ -31,9 +37,11 @@ def main() -> None:
     for benchmark in (overshoot, determinism, closed_loop, startup):
         _announce(benchmark)
         benchmark.main()
-    for benchmark in (chat, endpoint):
+    for benchmark in (chat, endpoint, instructzero, instinct, detection):
         _announce(benchmark)
         benchmark.main([])
+    _announce(whitebox)
+    whitebox.main(BUNDLED)
     if data:
         _announce(recorded)
         recorded.main(data)

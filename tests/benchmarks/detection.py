@@ -19,13 +19,13 @@ from sandbox.testing import search
 from sandbox.testing.checks import CHECKS
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Print a line for each check, and how many are found in every search."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--searches", type=int, default=20)
     parser.add_argument("--examples", default="10,25,60")
     parser.add_argument("--only", default="")
-    wanted = parser.parse_args()
+    wanted = parser.parse_args(arguments)
     numbers = [int(number) for number in wanted.examples.split(",")]
     names = [name for name in wanted.only.split(",") if name] or list(CHECKS)
     print(f"{'check':32}" + "".join([f"{f'at {n}':>10}" for n in numbers]) + f"{'seconds':>10}")

@@ -236,13 +236,13 @@ def table(seeds: int = 5) -> None:
         print(f"{name:11} {late:20.3f} {chosen:22.3f} {deviation:9.2f} {corr:16.2f} {best:10.3f}", flush=True)
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Print what is asked for, by default all."""
     parts = {"speed": speed, "memory": memory, "stub": table}
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("part", nargs="*", help=f"{', '.join(parts)}; by default all")
     torch.set_num_threads(1)
-    for part in arguments.parse_args().part or parts:
+    for part in arguments.parse_args(words).part or parts:
         parts[part]()
 
 
