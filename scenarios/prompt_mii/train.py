@@ -28,7 +28,7 @@ from scenarios.prompt_mii.grpo import advantages, loss
 from scenarios.prompt_mii.lessons import CHECKING, TRAINING, Follower, Lesson, lesson, picked, taught
 from scenarios.tiny_lm.train import save
 
-_LESSONS, _PICKED, _STEPS = 1_200, 300, 60
+_LESSONS, _PICKED, _STEPS = 1_200, 540, 60
 SPENT = "training.json"
 """The file beside the weights that says what training asked for."""
 _BATCH = 24
