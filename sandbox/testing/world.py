@@ -10,11 +10,10 @@ from typing import Any
 from sandbox.budget import Cost
 from sandbox.errors import AnswerFailed
 from sandbox.protocol import Complete, Completion, Evaluate, Observation, Request, RowResult
-from sandbox.testing.scenes import LEVELS, Scene, unit
+from sandbox.testing.scenes import Scene, unit
 from sandbox.trace import Reply, Ticket
 
 BROKEN: dict[str, float] = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-_NOISE = 0.25
 
 
 class SceneWorld:
@@ -110,18 +109,20 @@ def written(prompt: object, luck: int, repeat: int, number: int) -> str:
     """A new instruction in the form that the prompt asks for."""
     text = prompt if isinstance(prompt, str) else "\n".join([str(part) for part in prompt])  # type: ignore[attr-defined]
     told = "Instruction " + hashlib.blake2b(repr((text, luck, repeat, number)).encode()).hexdigest()[:6]
-    if "<INS>" in text:
+    return in_form(told, text)
+
+
+def in_form(told: str, prompt: str) -> str:
+    """A text between the tags, or in the fence, in which a prompt wants it."""
+    if "<INS>" in prompt:
         return f"<INS>{told}</INS>"
-    if "<START>" in text:
+    if "<START>" in prompt:
         return f"<START>{told}<END>"
-    if "<prompt>" in text:
+    if "<prompt>" in prompt:
         return f"<prompt>{told}</prompt>"
-    return f"```\n{told}\n```" if "```" in text else told
+    return f"```\n{told}\n```" if "```" in prompt else told
 
 
 def without_faults(scene: Scene) -> Scene:
     """The same scene where every answer arrives."""
     return replace(scene, faults=())
-
-
-__all__ = ["BROKEN", "LEVELS", "SceneWorld", "replace_score", "without_faults", "written"]

@@ -16,6 +16,7 @@ from sandbox.protocol import Asides, Complete, Completion, Evaluate, Observation
 from sandbox.session import Session
 from sandbox.spaces import FreeText
 from sandbox.streams import stream
+from sandbox.testing.world import in_form
 from sandbox.trace import Reply, Ticket
 
 DEMOS = tuple((f"word{i}", f"answer {i}") for i in range(12))
@@ -31,13 +32,7 @@ def unit(*parts: object) -> float:
 def sensible(prompt: str, number: int) -> str:
     """A new instruction in every form that is asked for."""
     told = f"Instruction {hashlib.sha256(prompt.encode()).hexdigest()[:6]}-{number}"
-    if "<INS>" in prompt:
-        return f"<INS>{told}</INS>"
-    if "<START>" in prompt:
-        return f"<START>{told}<END>"
-    if "<prompt>" in prompt:
-        return f"<prompt>{told}</prompt>"
-    return f"```\n{told}\n```" if "```" in prompt else told
+    return in_form(told, prompt)
 
 
 NONSENSE: dict[str, Writer] = {

@@ -23,7 +23,7 @@ def run(folder: Path, *words: str, limit: float = 120.0) -> subprocess.Completed
 
 
 def test_an_optimizer_that_keeps_its_promises(tmp_path: Path) -> None:
-    ran = run(tmp_path, "planted:clean", "--profile", "quick", "--only", "runs,check_in_space,incumbent")
+    ran = run(tmp_path, "reference:clean", "--profile", "quick", "--only", "runs,check_in_space,incumbent")
     assert ran.returncode == 0, ran.stderr
     assert "3 pass" in ran.stdout
     assert not (tmp_path / ".conformance").exists()
@@ -38,7 +38,7 @@ def test_a_failure_teaches_and_can_be_shown_again(tmp_path: Path) -> None:
     assert f"sandbox check --replay .conformance/{file.name}" in ran.stdout
     again = run(tmp_path, "--replay", str(file))
     assert (again.returncode, again.stdout.split()[0]) == (1, "FAILED")
-    fixed = run(tmp_path, "--replay", str(file), "planted:clean")
+    fixed = run(tmp_path, "--replay", str(file), "reference:clean")
     assert (fixed.returncode, fixed.stdout.split()[0]) == (0, "FIXED")
     gone = run(tmp_path, "--replay", str(file), "planted:nobody")
     assert gone.returncode == 2
@@ -71,8 +71,8 @@ def test_what_is_expected_to_fail_does_not_fail_the_report(tmp_path: Path) -> No
     ran = run(tmp_path, "planted:check_runs", "--only", "runs")
     assert ran.returncode == 0
     assert "xfail" in ran.stdout
-    (tmp_path / "conformance.toml").write_text(entry.replace("check_runs", "clean"), "utf-8")
-    passed = run(tmp_path, "planted:clean", "--only", "runs")
+    (tmp_path / "conformance.toml").write_text(entry.replace("planted:check_runs", "reference:clean"), "utf-8")
+    passed = run(tmp_path, "reference:clean", "--only", "runs")
     assert passed.returncode == 1
     assert "remove the entry" in passed.stdout
 
@@ -172,7 +172,8 @@ def test_pytest_says_what_is_wrong_with_the_agent(tmp_path: Path) -> None:
 
 def test_three_lines_in_a_test_file(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(
-        "from planted import Clean, FailsWithOne\n"
+        "from planted import FailsWithOne\n"
+        "from reference import Clean\n"
         "from sandbox.testing import parametrize_with_checks\n"
         "@parametrize_with_checks([Clean(), FailsWithOne(name='fails')],\n"
         "                         profile='quick', only=['runs', 'faults'],\n"

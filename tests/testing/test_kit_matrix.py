@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import planted
 import pytest
+import reference
 from planted import PLANTED
 
 from sandbox.testing.checks import CHECKS
@@ -32,10 +32,10 @@ def test_the_planted_bug_is_caught_by_its_own_check(check: str) -> None:
 @pytest.mark.parametrize("check", CHECKS)
 def test_a_clean_optimizer_keeps_every_law(check: str) -> None:
     for name in ("clean", "careful"):
-        found = run_check(CHECKS[check], getattr(planted, name)(), CI, f"planted:{name}")
+        found = run_check(CHECKS[check], getattr(reference, name)(), CI, f"reference:{name}")
         allowed = ("pass", "n/a", "inconclusive") if CHECKS[check].statistical else ("pass", "n/a")
         assert found.status in allowed, found
-        missing = CHECKS[check].missing(getattr(planted, name)().claims)
+        missing = CHECKS[check].missing(getattr(reference, name)().claims)
         assert (found.status == "n/a") == bool(missing)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sandbox.errors import BudgetExhausted
 from sandbox.protocol import Evaluate
 from sandbox.testing.check import Blocked, Trial, Violation, Wants, ailing, check
@@ -37,7 +39,7 @@ def check_stops_when_denied(trial: Trial) -> None:
     """Refused earlier than it was told, it stops, and hands in what it has."""
     least = trial.claims.min_budget
     if trial.scene.budget < 2 * least:
-        trial = Trial(**{**vars(trial), "scene": trial.on(budget=2 * least)})
+        trial = replace(trial, scene=trial.on(budget=2 * least))
     trial.healthy()
     history = trial.play(Play(enforced=max(least, trial.scene.budget // 2)))
     if any(isinstance(event.answer, BudgetExhausted) for event in history.events):
