@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import islice
+from typing import Any, NamedTuple
 
-from sandbox.budget import FREE, Budget
+from sandbox.budget import FREE, Budget, Cost
 from sandbox.errors import AnswerFailed
-from sandbox.protocol import Evaluate, Observation, Task
+from sandbox.protocol import Evaluate, Observation, Request, Task
 from sandbox.scenario import Problem
 from sandbox.session import World
 from sandbox.spaces import Candidate, Pool
@@ -16,7 +17,7 @@ from sandbox.statistics.betting import Bets
 from sandbox.streams import stream
 from sandbox.testing.random_subject import draws
 from sandbox.testing.report import Report, Result
-from sandbox.trace import Reply, Ticket
+from sandbox.trace import Ticket
 
 ALPHA = 1e-6
 """The chance that an unbiased noise is called biased."""
@@ -70,15 +71,48 @@ def _candidates(problem: Problem, task: Task) -> list[Candidate]:
     return list(islice(draws(task, stream(0, "check-world")), _CANDIDATES))
 
 
-def _asked(world: World, candidate: Candidate, repeat: int = 0) -> Reply:
-    """One evaluation; its price is asked first, as a session does."""
+class _Heard(NamedTuple):
+    """What one evaluation came to, all its parts and attempts together."""
+
+    answer: Any
+    quote: Cost
+    charge: Cost
+    nanoseconds: int
+
+
+def _asked(world: World, candidate: Candidate, repeat: int = 0) -> _Heard:
+    """One evaluation, carried as a session carries it: priced first, part by part, until it is given up."""
     request = Evaluate(candidate)
-    world.quote(request)
-    key = request.key() + repeat.to_bytes(8, "little")
-    return world.reply(Ticket(repeat, request, repeat, 0, 0, key), 0)
+    whole = _ticket(request, repeat)
+    quote = world.quote(request)
+    parts = world.parts(request) if hasattr(world, "parts") else None
+    if parts is None:
+        return _carried(world, whole, quote)
+    heard = [_carried(world, _ticket(part, 0), world.quote(part)) for part in parts]
+    answer = world.conclude(whole, parts, [one.answer for one in heard])  # type: ignore[attr-defined]
+    return _Heard(
+        answer,
+        sum([one.quote for one in heard], quote),
+        sum([one.charge for one in heard], quote),
+        sum([one.nanoseconds for one in heard]),
+    )
 
 
-def _scores(reply: Reply) -> list[float]:
+def _ticket(request: Request[Any], repeat: int) -> Ticket:
+    return Ticket(repeat, request, repeat, 0, 0, request.key() + repeat.to_bytes(8, "little"))
+
+
+def _carried(world: World, ticket: Ticket, quote: Cost) -> _Heard:
+    charge, taken = FREE, 0
+    while True:
+        reply = world.reply(ticket, 0)
+        charge, taken = charge + reply.charge, taken + reply.nanoseconds
+        if reply.retry_after is None:
+            return _Heard(reply.answer, quote, charge, taken)
+        ticket = ticket._replace(attempt=ticket.attempt + 1)
+
+
+def _scores(reply: _Heard) -> list[float]:
     return [reply.answer.score] if isinstance(reply.answer, Observation) else []
 
 
@@ -115,23 +149,25 @@ def _keyed(problem: Problem, some: Sequence[Candidate], tau: float) -> None:
     asked = [(candidate, repeat) for candidate in some[:8] for repeat in range(2)]
     first, second = problem.world(5), problem.world(5)
     forwards = {pair: _plain(_asked(first, *pair)) for pair in asked}
-    backwards = {pair: _plain(_asked(second, *pair)) for pair in reversed(asked)}
+    other_order = sorted(asked, key=lambda pair: -some.index(pair[0]))  # a repetition still comes second
+    backwards = {pair: _plain(_asked(second, *pair)) for pair in other_order}
     for pair in asked:
         if forwards[pair] != backwards[pair]:
             raise _Broken(f"{pair[0]!r} (asked {pair[1]} times before) got another reply in another order.")
 
 
-def _plain(reply: Reply) -> tuple[object, ...]:
+def _plain(reply: _Heard) -> tuple[object, ...]:
     answer = reply.answer
     told = ("failed", *answer.args) if isinstance(answer, AnswerFailed) else answer
-    return (told, reply.charge, reply.nanoseconds, reply.retry_after)
+    return (told, reply.charge, reply.nanoseconds)
 
 
 def _priced(problem: Problem, some: Sequence[Candidate], tau: float) -> None:
     """Every charge is between nothing and its quote, and no quote asks for time."""
     world = problem.world(1)
     for candidate in some:
-        quote, reply = world.quote(Evaluate(candidate)), _asked(world, candidate)
+        reply = _asked(world, candidate)
+        quote = reply.quote
         if min(quote) < 0 or quote.seconds:
             raise _Broken(f"{candidate!r} is quoted {quote}.")
         if any(not 0 <= charge <= most for charge, most in zip(reply.charge, quote, strict=True)):
@@ -142,7 +178,7 @@ def _priced(problem: Problem, some: Sequence[Candidate], tau: float) -> None:
 
 def _costs_something(problem: Problem, some: Sequence[Candidate], tau: float) -> None:
     """An evaluation costs something."""
-    if problem.world(1).quote(Evaluate(some[0])) == FREE:
+    if _asked(problem.world(1), some[0]).quote == FREE:
         raise _Broken("A run would never end.")
 
 

@@ -71,7 +71,9 @@ def test_what_is_expected_to_fail_does_not_fail_the_report(tmp_path: Path) -> No
     ran = run(tmp_path, "planted:check_runs", "--only", "runs")
     assert ran.returncode == 0
     assert "xfail" in ran.stdout
-    (tmp_path / "conformance.toml").write_text(entry.replace("planted:check_runs", "reference:clean"), "utf-8")
+    (tmp_path / "conformance.toml").write_text(
+        entry.replace("planted:check_runs", "reference:clean"), "utf-8"
+    )
     passed = run(tmp_path, "reference:clean", "--only", "runs")
     assert passed.returncode == 1
     assert "remove the entry" in passed.stdout

@@ -152,7 +152,9 @@ def test_a_wrong_expectation_is_named(body: str, match: str, tmp_path: Path) -> 
 # --- worlds ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["additive", "rugged", "plateaus", "trap", "low-dimensional", "quickstart"])
+@pytest.mark.parametrize(
+    "name", ["additive", "rugged", "plateaus", "trap", "low-dimensional", "quickstart", "induction30-quick"]
+)
 def test_the_worlds_of_the_catalogue_keep_their_laws(name: str) -> None:
     scenario = CATALOGUE.load(Source(name))
     for problem in scenario.problems[:2]:
