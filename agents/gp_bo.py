@@ -75,7 +75,7 @@ class GaussianProcessBO(SpendsAll):
         apart = distances(texts)
         model = TextModel(task, len(texts), self.ahead)
         order: list[int] = rng.permutation(len(texts))[: self.start].tolist()
-        best = texts[order[0]]
+        best, trusted = texts[order[0]], False
         yield from Recommend(best)
         try:
             for first in range(0, len(order), self.batch):
@@ -85,19 +85,19 @@ class GaussianProcessBO(SpendsAll):
                 if beliefs is None:
                     yield from _look(model, texts, rng.integers(len(texts), size=self.batch).tolist())
                     continue
-                leader = texts[int(beliefs.mean.argmax())]
+                leader, trusted = texts[model.leader(beliefs.mean)], True
                 if leader != best:
                     best = leader
                     yield from Recommend(best)
                 yield from _look(model, texts, model.choose(beliefs, self.batch))
         except BudgetExhausted:
-            return best
+            return best if trusted else _best_seen(model, texts, best)
 
     def _text(self, task: Task, space: FreeText, rng: np.random.Generator) -> Plan[str]:
         """The texts seen, and at each step new offspring, stand in the model."""
         words = space.words or words_of(space.seeds)
         seeds = list(dict.fromkeys(fit(seed, space) for seed in space.seeds))
-        best = seeds[0]
+        best, trusted = seeds[0], False
         yield from Recommend(best)
         drawn = [fit(mutate(seed, words, rng, 3), space) for seed in seeds * -(-32 // len(seeds))]
         texts = list(dict.fromkeys([*seeds[: -(-self.start // 2)], *drawn]))
@@ -109,7 +109,10 @@ class GaussianProcessBO(SpendsAll):
             for first in range(0, len(texts), self.batch):
                 yield from _look(model, texts, list(range(len(texts)))[first : first + self.batch])
             while True:
-                kept = self._worth_keeping(model) or [0]
+                if not model.seen.size:  # every call failed so far
+                    yield from _look(model, texts, rng.integers(len(texts), size=self.batch).tolist())
+                    continue
+                kept = self._worth_keeping(model)
                 parents = sorted(kept, key=lambda i: -model.means[i])[:8]
                 new = self._offspring([texts[i] for i in parents], words, space, rng)
                 new = [text for text in dict.fromkeys(new) if text not in texts]
@@ -119,16 +122,15 @@ class GaussianProcessBO(SpendsAll):
                 apart = metric.between(described, described)
                 beliefs = model.beliefs(apart)
                 if beliefs is None:
-                    yield from _look(model, texts, rng.integers(len(texts), size=self.batch).tolist())
-                    continue
+                    raise RuntimeError("texts were seen, and the model has no beliefs")
                 seen = model.seen  # an edit can be anything: nothing unseen is handed in
-                leader = texts[int(seen[beliefs.mean[seen].argmax()])]
+                leader, trusted = texts[int(seen[beliefs.mean[seen].argmax()])], True
                 if leader != best:
                     best = leader
                     yield from Recommend(best)
                 yield from _look(model, texts, model.choose(beliefs, self.batch))
         except BudgetExhausted:
-            return best
+            return best if trusted else _best_seen(model, texts, best)
 
     def _worth_keeping(self, model: TextModel) -> list[int]:
         """Of the texts seen, the best and the latest, in order."""
@@ -151,6 +153,11 @@ class GaussianProcessBO(SpendsAll):
                 first = cross(first, parents[int(rng.integers(len(parents)))], rng)
             new.append(fit(mutate(first, words, rng, int(rng.geometric(0.5))), space))
         return new
+
+
+def _best_seen(model: TextModel, texts: Sequence[str], otherwise: str) -> str:
+    """The budget ended before the model was asked: the best score so far."""
+    return texts[int(model.seen[model.means[model.seen].argmax()])] if model.seen.size else otherwise
 
 
 def _look(model: TextModel, texts: Sequence[str], chosen: list[int]) -> Plan[None]:

@@ -36,6 +36,11 @@ class TextModel:
         """The texts looked at."""
         return np.flatnonzero(self.looks)
 
+    def leader(self, values: Array) -> int:
+        """The text of the largest value; one whose every look failed is no answer."""
+        lost = (self._failures > 0) & (self.looks == 0)
+        return int(np.where(lost & ~lost.all(), -np.inf, values).argmax())
+
     @property
     def means(self) -> Array:
         """The mean score of each text in [0, 1]; 0 for texts never looked at."""

@@ -25,6 +25,7 @@ class ToyBox:
     """Texts it may still decode or embed before the budget is said to be spent."""
     width: int = 3
     hidden_width: int = 12
+    layers: int = 2
     positions: int | None = None
     shift: Floats | None = None
     decoded: list[Floats] = field(default_factory=list)

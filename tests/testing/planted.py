@@ -301,7 +301,7 @@ class _Greedy(Search):
         value, before = self.sign * score, self.top
         super().tell(candidate, score)
         self.lowest = min(self.lowest, value)
-        if np.isfinite(before) and self.top > self.lowest:
+        if np.isfinite([before, self.top, self.lowest]).all() and self.top > self.lowest:
             gain = (self.top - before) / (self.top - self.lowest)
             self.step = 0.05 + 0.2 * gain
             if self.listed:

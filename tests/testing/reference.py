@@ -39,7 +39,7 @@ class Search:
 
     def __post_init__(self) -> None:
         if not isinstance(self.task.space, Box):  # a generator cannot be saved
-            self.listed = list(islice(draws(self.task, self.rng), 150))[::-1]
+            self.listed = list(dict.fromkeys(islice(draws(self.task, self.rng), 150)))[::-1]  # each once
 
     def ask(self) -> Candidate | None:
         """The next candidate; None when there is none."""

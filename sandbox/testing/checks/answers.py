@@ -156,7 +156,11 @@ def check_claim(trial: Trial) -> None:
         raise Violation(f"it claims {words[-1].claimed} for {words[-1].candidate!r}; it is {truth}", history)
 
 
-@check("P25", "batch", wants=Wants(faults=("failed",), rows=False, budget=(2, 12), oracles=("sum", "table")))
+@check(
+    "P25",
+    "batch",
+    wants=Wants(faults=("failed",), rows=False, rich=True, budget=(2, 12), oracles=("sum", "table")),
+)
 def check_attribution(trial: Trial) -> None:
     """Answers to what it asked at once are credited to their own questions."""
     clean = trial.pure(without_faults(trial.scene))

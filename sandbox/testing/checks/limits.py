@@ -41,12 +41,15 @@ def check_stops_when_denied(trial: Trial) -> None:
     if trial.scene.budget < 2 * least:
         trial = replace(trial, scene=trial.on(budget=2 * least))
     trial.healthy()
-    history = trial.play(Play(enforced=max(least, trial.scene.budget // 2)))
+    granted = max(least, trial.scene.budget // 2)
+    history = trial.play(Play(enforced=granted))
     if any(isinstance(event.answer, BudgetExhausted) for event in history.events):
         trial.reach("a refusal")
     if culprit := ailing(history):
         if culprit == "check_in_space":
             raise Blocked(culprit)
+        if trial.play(scene=trial.on(budget=granted)).endless:
+            raise Blocked("check_terminates")  # the refusal is not what keeps it
         told = "it goes on for ever" if history.endless else f"it ended with {history.failure}"
         raise Violation(f"refused after half of its budget: {told}", history)
 
