@@ -38,7 +38,7 @@ class Profile:
     name: str
     examples: int
     patience: float
-    """Wall seconds after which a check is given up; a limit of the process, and no part of any verdict."""
+    """Wall seconds in one scene after which a check is given up: a limit of the process, and no verdict."""
 
 
 PROFILES = {
@@ -72,11 +72,16 @@ def run_check(check: Check, subject: Agent, profile: Profile, spec: str | None =
     if trial is None:
         return Result(check.name, "n/a", "it plays on no space that the check looks at")
     try:
-        with _patience(profile.patience):
-            found = _once(check, trial) if check.once else _searched(check, trial, profile)
+        if check.once:
+            with _patience(profile.patience):
+                found = _once(check, trial)
+        else:
+            found = _searched(check, trial, profile)
     except Hang:
         found = Result(
-            check.name, "kit-error", f"given up after {profile.patience:.0f} s: does the subject hang?"
+            check.name,
+            "kit-error",
+            f"given up after {profile.patience:.0f} s in one scene: does the subject hang?",
         )
     except Exception as exc:
         told = traceback.format_exc(limit=-4)
@@ -132,7 +137,8 @@ def _searched(check: Check, trial: Trial, profile: Profile) -> Result:
         nonlocal examples, passed
         examples += 1
         try:
-            check.body(replace(trial, scene=scene))
+            with _patience(profile.patience):
+                check.body(replace(trial, scene=scene))
         except Blocked as other:
             blocked[str(other)] += 1
             return

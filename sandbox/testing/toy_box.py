@@ -79,7 +79,7 @@ class ToyBox:
         pooling: str = "last",
     ) -> Floats:
         if soft is None:
-            raise ValueError("the toy reads states of soft prompts only")
+            return np.tanh(self.embed(() if texts is None else texts))
         self.spend(len(soft))
         middle = np.asarray(soft, dtype=float).mean(axis=1)
         turned = np.random.default_rng(0).standard_normal((3, self.hidden_width))
