@@ -205,9 +205,9 @@ class Attempt:
 class Service:
     """Everything that does not depend on what the answer is."""
 
-    latency: Latency = field(default_factory=Latency)
+    latency: Latency = Latency()
     limits: Limits = field(default_factory=Limits)
-    prices: Prices = field(default_factory=Prices)
+    prices: Prices = Prices()
     faults: Faults = field(default_factory=Faults)
     retry: Retry = field(default_factory=Retry)
 

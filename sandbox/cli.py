@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
-from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import click
 
-from sandbox.errors import SandboxError, UsageError
+from sandbox.ending import reported
+from sandbox.looking import COMMANDS
 
 # Everything heavy is imported inside the commands: `sandbox --help` must be instant.
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-def _reported(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Ends with the exit code that the command returns; a person's errors become one line and exit code 2."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            code = command(*args, **kwargs) or 0
-            sys.stdout.flush()  # here, where a closed pipe is no traceback
-        except UsageError as exc:
-            click.echo(f"sandbox: {exc}", err=True)
-            code = 2
-        except SandboxError as exc:
-            click.echo(f"sandbox: {exc}", err=True)
-            code = 1
-        except BrokenPipeError:
-            # Nobody reads any more; the interpreter must not try to write what is left.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            code = 0
-        except KeyboardInterrupt as exc:
-            click.echo(str(exc) or "interrupted", err=True)
-            code = INTERRUPTED
-        sys.exit(code)
-
-    return run
 
 
 class _Group(click.Group):
@@ -157,7 +128,7 @@ def _prepare_streams() -> None:
 @click.option(
     "--run-limit", default=1800.0, show_default=True, help="Wall seconds after which a run is given up."
 )
-@_reported
+@reported
 def run(scenarios: tuple[str, ...], **options: Any) -> int:
     """Play a tournament, or go on with one.
 
@@ -176,10 +147,58 @@ def run(scenarios: tuple[str, ...], **options: Any) -> int:
     return run_tournament(scenarios, live=live if options.pop("live") else None, **options)
 
 
+@main.command()
+@click.argument("scenario")
+@click.option("--agents", help="Who plays: names, or `all` that can; the scenario's own if not given.")
+@click.option("--goal", type=click.Choice(["ranking", "best"]), default="ranking", show_default=True,
+    help="Decide every pair, or only who is best: then whoever is beaten plays no more.",
+)  # fmt: skip
+@click.option("--alpha", default=0.05, show_default=True, help="Bound on the chance of any false verdict.")
+@click.option("--seeds", type=click.IntRange(1, 100_000), default=100, show_default=True,
+    help="The most seeds that anybody plays.",
+)  # fmt: skip
+@click.option("--total", metavar="CURRENCY=AMOUNT,...", help="Budget of all runs together.")
+@click.option("--effect", type=float, help="Give a pair up once so small a difference would have been seen.")
+@click.option("--budget", metavar="CURRENCY=AMOUNT,...", help="Budget of one run; the scenario's own else.")
+@click.option("--data", type=click.Path(), help="Folder with the scenario's data.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the scenario.")
+@click.option("--out", type=click.Path(), help="The store; SCENARIO-decided.db if not given.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes; all cores if not given.")
+@click.option("--engine", type=click.Choice(["processes", "inline"]), default="processes", show_default=True)
+@click.option("--run-limit", default=1800.0, show_default=True, help="Wall seconds for one run.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@reported
+def decide(
+    scenario: str,
+    goal: str,
+    alpha: float,
+    seeds: int,
+    total: str | None,
+    effect: float | None,
+    **options: Any,
+) -> int:
+    """Play more seeds only where the ranking is open, and stop when it is decided.
+
+    It may be looked at after every seed: the level holds at any time of stopping, for all pairs together.
+
+    \b
+    Examples:
+      sandbox decide quickstart
+      sandbox decide recorded --data DIR --goal best --seeds 200 --total evaluations=100000
+    """
+    from sandbox.budget import Budget
+    from sandbox.deciding import Terms
+    from sandbox.deciding import decide as work
+
+    limit = Budget.parse(total) if total is not None else None
+    terms = Terms("best" if goal == "best" else "ranking", alpha, seeds, limit, effect)
+    return work(scenario, terms=terms, **options)
+
+
 @main.command(name="list")
 @click.argument("what", default="all", metavar="[agents|scenarios|oracles|noises|models]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_reported
+@reported
 def list_(what: str, as_json: bool) -> None:
     """List what there is.
 
@@ -198,7 +217,7 @@ def list_(what: str, as_json: bool) -> None:
 @click.option("--runs", is_flag=True, help="List every run.")
 @click.option("--plot", type=click.Path(), help="Draw the anytime curves into this .png, .svg or .pdf.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_reported
+@reported
 def show(store: str, name: str | None, runs: bool, plot: str | None, as_json: bool) -> None:
     """Show the leaderboard of a store, or one run of it from its first request to its last.
 
@@ -220,7 +239,7 @@ def show(store: str, name: str | None, runs: bool, plot: str | None, as_json: bo
 @click.argument("name", metavar="RUN")
 @click.option("--data", type=click.Path(), help="Where the scenario's data are now, if they have moved.")
 @click.option("--white-box", type=click.Path(), metavar="DIR", help="Where the white box is now, likewise.")
-@_reported
+@reported
 def replay(store: str, name: str, data: str | None, white_box: str | None) -> int:
     """Give an agent the recorded answers again, and say whether it still asks the same.
 
@@ -240,7 +259,7 @@ def replay(store: str, name: str, data: str | None, white_box: str | None) -> in
 )
 @click.option("--what", type=click.Choice(["runs", "records", "steps"]), default="runs", show_default=True)
 @click.option("-o", "--output", type=click.Path(), help="The file; standard output if not given.")
-@_reported
+@reported
 def export(store: str, form: str, what: str, output: str | None) -> None:
     """Write runs, their records (every request), or their steps (every recommendation) as a table.
 
@@ -275,7 +294,7 @@ def export(store: str, form: str, what: str, output: str | None) -> None:
 )
 @click.option("--data", type=click.Path(), help="Folder of published task files, instead of generated rows.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the scenario.")
-@_reported
+@reported
 def serve(scenario: str, data: str | None, changes: tuple[str, ...], **options: Any) -> int:
     """Serve the mock LLMs of a scenario as an OpenAI-compatible endpoint.
 
@@ -295,7 +314,7 @@ def serve(scenario: str, data: str | None, changes: tuple[str, ...], **options: 
 @click.argument("name", required=False)
 @click.argument("budget", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_reported
+@reported
 def keys(file: str, action: str, name: str | None, budget: str | None, as_json: bool) -> None:
     """Make, list, limit and revoke the keys of an endpoint. A key is shown once, when it is made.
 
@@ -327,7 +346,7 @@ def keys(file: str, action: str, name: str | None, budget: str | None, as_json: 
 @click.option("--list", "listing", is_flag=True, help="List the checks, and which promise each needs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--junit", type=click.Path(), help="Write the result as JUnit's XML, too.")
-@_reported
+@reported
 def check(agents: tuple[str, ...], **options: Any) -> int:
     """Hold an optimizer to the laws of the test kit; 0 if it keeps them.
 
@@ -345,7 +364,7 @@ def check(agents: tuple[str, ...], **options: Any) -> int:
 
 
 @main.command()
-@_reported
+@reported
 def doctor() -> int:
     """Say what is installed here, what is missing, and what gets in the way.
 
@@ -356,6 +375,10 @@ def doctor() -> int:
     from sandbox.browse import examine
 
     return examine()
+
+
+for command in COMMANDS:
+    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -238,6 +238,7 @@ def _service(table: ServiceTable, where: str) -> Service:
         **{
             part: make(kind, getattr(table, part), f"{where}: service.{part}")
             for part, kind in _SERVICE_PARTS.items()
+            if getattr(table, part)
         }
     )
 

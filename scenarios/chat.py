@@ -143,13 +143,16 @@ class Entry:
 
 
 def service_of(model: str, service: Service) -> Service:
-    """The service with the persona's latency and prices where the scenario says nothing of them."""
+    """The service with the persona's latency and prices where the scenario says nothing of them.
+
+    Said is also what equals the defaults, so that any price can be asked for.
+    """
     persona = load(model)
     plain = Service()
     return replace(
         service,
-        latency=persona.latency if service.latency == plain.latency else service.latency,
-        prices=persona.prices if service.prices == plain.prices else service.prices,
+        latency=persona.latency if service.latency is plain.latency else service.latency,
+        prices=persona.prices if service.prices is plain.prices else service.prices,
     )
 
 

@@ -1,0 +1,49 @@
+"""The commands that look at stores: reprice, and what else reads what was played."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sandbox.ending import reported
+
+# As in `sandbox.cli`: everything heavy is imported inside the commands.
+
+
+@click.command()
+@click.argument("store", type=click.Path())
+@click.option("-o", "--output", type=click.Path(), required=True, help="The new store.")
+@click.option("--model", help="The model whose price is to be paid, as the list of `run --live` has it.")
+@click.option("--prices", type=click.Path(), help="TOML file of prices that the bundled list lacks.")
+@click.option("--workers", type=click.IntRange(1), help="Requests served at once.")
+@click.option("--latency", metavar="NAME=SECONDS,...", help="Another law, as in median=2,sigma=0.5.")
+@click.option("--rpm", type=click.IntRange(1), help="Requests a minute.")
+@click.option("--tpm", type=click.IntRange(1), help="Tokens a minute.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE",
+    help="As `run --set`, for service.latency and service.limits, of the scenario or of a problem.",
+)  # fmt: skip
+@click.option("--data", type=click.Path(), help="Where the scenario's data are now, if they have moved.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@reported
+def reprice(store: str, output: str, data: str | None, as_json: bool, **changes: Any) -> int:
+    """Put the runs of a store under another price, latency or number of workers; nothing is played again.
+
+    The result is what playing again would give. It is refused where that could be another trajectory:
+    where the budget limits money (or seconds), where answers depend on the time, or where an agent's plan
+    asks what things cost.
+
+    \b
+    Examples:
+      sandbox reprice quickstart.db --model gpt-4.1 -o dear.db
+      sandbox reprice quickstart.db --workers 32 --latency median=2,sigma=0.5 -o busy.db
+    """
+    from sandbox.reckoning import change_of
+    from sandbox.reckoning import reprice as work
+
+    return work(Path(store), Path(output), change_of(**changes), data, as_json)
+
+
+COMMANDS: tuple[click.Command, ...] = (reprice,)
