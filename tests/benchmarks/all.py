@@ -18,6 +18,7 @@ import instinct
 import instructzero
 import overshoot
 import recorded
+import sequential
 import startup
 import throughput
 import whitebox
@@ -37,7 +38,7 @@ def main() -> None:
     for benchmark in (overshoot, determinism, closed_loop, startup):
         _announce(benchmark)
         benchmark.main()
-    for benchmark in (chat, endpoint, instructzero, instinct, detection):
+    for benchmark in (chat, endpoint, instructzero, instinct, detection, sequential):
         _announce(benchmark)
         benchmark.main([])
     _announce(whitebox)
