@@ -11,26 +11,37 @@ from sandbox.statistics.curves import (
     step_values,
 )
 from sandbox.statistics.estimates import Estimate, Unit, mean_score, paired_difference
-from sandbox.statistics.survival import Reach, reach, time_to_target
+from sandbox.statistics.logrank import LogRank, log_rank
+from sandbox.statistics.survival import (
+    Reach,
+    reach,
+    restricted_mean_difference,
+    survival_curve,
+    time_to_target,
+)
 
 __all__ = [
     "Band",
     "Comparison",
     "Estimate",
+    "LogRank",
     "Reach",
     "Unit",
     "all_pairs",
     "convergence_area",
     "holm",
     "incumbent_curves",
+    "log_rank",
     "mean_curve",
     "mean_score",
     "normalised_regret",
     "paired_difference",
     "reach",
     "regret_area",
+    "restricted_mean_difference",
     "sign_flip_p",
     "step_values",
+    "survival_curve",
     "time_to_target",
     "wilcoxon_p",
 ]

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.statistics import mean_score, reach, time_to_target
+from sandbox.statistics import (
+    mean_score,
+    paired_difference,
+    reach,
+    restricted_mean_difference,
+    survival_curve,
+    time_to_target,
+)
 from sandbox.streams import stream
 
 RUNS = st.lists(st.tuples(st.integers(1, 12), st.booleans()), min_size=1, max_size=12)
@@ -158,3 +165,127 @@ def test_an_interval_that_ends_at_the_horizon_is_not_upside_down(costs, horizon)
     mean = look([*costs, horizon], [*never, False], horizon).restricted_mean
     assert mean.low <= mean.high <= horizon
     assert mean.value <= horizon
+
+
+@pytest.mark.filterwarnings("ignore:The confidence interval is undefined")
+@settings(max_examples=80, deadline=None)
+@given(RUNS)
+def test_the_survival_curve_and_its_band_are_scipys(runs):
+    from scipy.stats import CensoredData, ecdf
+
+    costs, reached = np.array([cost for cost, _ in runs]), np.array([hit for _, hit in runs])
+    sf = ecdf(CensoredData.right_censored(costs, ~reached)).sf
+    with np.errstate(all="ignore"):
+        ends = sf.confidence_interval(method="log-log")
+    points, low, high = sf.quantiles, ends.low.probabilities, ends.high.probabilities
+    found = survival_curve(costs, reached, points)
+    assert found.value == pytest.approx(sf.probabilities, abs=1e-12)
+    inside = (sf.probabilities < 1 - 1e-9) & (sf.probabilities > 1e-9)
+    assert found.low[inside] == pytest.approx(low[inside])
+    assert found.high[inside] == pytest.approx(high[inside])
+
+
+def test_the_survival_curve_by_hand():
+    # As in `test_by_hand`: .75 from 2 on, .375 from 6 on; nobody was watched after 10.
+    curve = survival_curve([2, 4, 6, 10], [True, False, True, False], [0, 1.9, 2, 5.9, 6, 10, 11])
+    assert curve.value.tolist() == pytest.approx([1, 1, 0.75, 0.75, 0.375, 0.375, 0.375])
+    assert curve.low[:2].tolist() == pytest.approx([0.025**0.25] * 2)  # none of four
+    assert np.isnan([curve.low[-1], curve.high[-1]]).all()
+    assert not np.isnan(curve.low[:-1]).any()
+
+
+def test_where_all_have_reached_nothing_is_left_but_some_doubt():
+    curve = survival_curve([1, 2, 3], [True] * 3, [3, 9])
+    assert curve.value.tolist() == curve.low.tolist() == [0, 0]
+    assert curve.high.tolist() == pytest.approx([1 - 0.025 ** (1 / 3)] * 2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(RUNS, st.floats(0.1, 100))
+def test_a_survival_curve_falls_within_its_band_and_knows_no_unit(runs, unit):
+    costs, reached = zip(*runs, strict=True)
+    grid = np.arange(0.25, 14.0)
+    curve = survival_curve(costs, reached, grid)
+    assert (np.diff(curve.value) <= 1e-12).all()
+    known = ~np.isnan(curve.low)
+    assert (curve.low[known] <= curve.value[known] + 1e-12).all()
+    assert (curve.value[known] <= curve.high[known] + 1e-12).all()
+    assert ((curve.low[known] >= 0) & (curve.high[known] <= 1)).all()
+    other = survival_curve(np.array(costs) * unit, reached, grid * unit)
+    assert other.high == pytest.approx(curve.high, nan_ok=True)
+
+
+def test_the_survival_curves_band_covers_the_truth():
+    rng = stream(4, "coverage")
+    share, sets = np.array([0.8, 0.5, 0.2]), 2_000
+    hits = np.zeros(3)
+    for _ in range(sets):
+        times, stopped = rng.exponential(size=20), np.minimum(rng.exponential(4.0, size=20), 2.0)
+        found = survival_curve(np.minimum(times, stopped), times <= stopped, -np.log(share))
+        hits += (found.low <= share) & (share <= found.high)
+    assert ((hits / sets > 0.93) & (hits / sets < 0.985)).all()  # standard error .005
+
+
+def difference(a, b, horizon, **options):
+    return restricted_mean_difference(*a, *b, horizon, stream(5, "pairs"), **options)
+
+
+def test_without_early_stops_the_difference_of_restricted_means_is_that_of_means():
+    rng = stream(6, "costs")
+    a, b = rng.exponential(5.0, size=(3, 10)), rng.exponential(4.0, size=(3, 10))
+    a[0, 3] = b[2, 2] = math.nan
+    found = difference((a, a <= 8), (b, b <= 8), 8.0, replicates=20_000)
+    both = ~np.isnan(a) & ~np.isnan(b)
+    # All runs weigh the same in a restricted mean; so do problems where each has as many pairs.
+    value = (np.minimum(a, 8) - np.minimum(b, 8))[both].mean()
+    assert found.value == pytest.approx(value)
+    plain = paired_difference(np.minimum(a, 8), np.minimum(b, 8), stream(6, "plain"), replicates=20_000)
+    assert found.high - found.low == pytest.approx(plain.high - plain.low, rel=0.1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(RUNS, st.integers(3, 15), st.randoms(use_true_random=False))
+def test_a_difference_turns_round_with_its_sides(runs, horizon, random):
+    one = list(zip(*runs, strict=True))
+    other = list(zip(*random.sample(runs, len(runs)), strict=True))
+    found = difference(one, other, horizon, replicates=200)
+    assert found.value == pytest.approx(
+        look(*one, horizon).restricted_mean.value - look(*other, horizon).restricted_mean.value
+    )
+    assert difference(other, one, horizon, replicates=20).value == pytest.approx(-found.value)
+    same = difference(one, one, horizon, replicates=20)
+    assert same.value == 0
+    assert len(runs) == 1 or same.low == same.high == 0
+
+
+def test_shared_luck_makes_a_difference_narrow():
+    luck = stream(7, "luck").exponential(size=(2, 12))
+    paired = difference((luck, luck < 2), (luck * 1.1, luck * 1.1 < 2), 2.0)
+    crossed = difference((luck, luck < 2), (luck[:, ::-1] * 1.1, luck[:, ::-1] * 1.1 < 2), 2.0)
+    assert paired.high - paired.low < 0.3 * (crossed.high - crossed.low)
+    assert paired.high < 0
+
+
+def test_the_interval_of_a_difference_covers_the_truth():
+    rng = stream(8, "coverage")
+    horizon, hits, sets = 1.5, 0, 800
+    truth = (1 - math.exp(-horizon)) - (1 - math.exp(-1.5 * horizon)) / 1.5
+    for _ in range(sets):
+        luck, own = rng.exponential(size=(2, 16))
+        rival = np.where(rng.random(16) < 0.7, luck, own) / 1.5
+        stops = np.minimum(rng.exponential(4.0, size=(2, 16)), horizon)
+        found = restricted_mean_difference(
+            np.minimum(luck, stops[0]), luck <= stops[0], np.minimum(rival, stops[1]), rival <= stops[1],
+            horizon, rng, replicates=300,
+        )  # fmt: skip
+        hits += found.low <= truth <= found.high
+    assert 0.91 < hits / sets < 0.98  # standard error .008
+
+
+def test_runs_that_cannot_be_paired_are_refused():
+    with pytest.raises(ValueError, match="shapes"):
+        difference(([1, 2], [True] * 2), ([1], [True]), 5.0)
+    with pytest.raises(ValueError, match="problem 0 has no pair"):
+        difference(([1, math.nan], [True] * 2), ([math.nan, 2], [True] * 2), 5.0)
+    with pytest.raises(ValueError, match="level=2"):
+        survival_curve([1], [True], [1], level=2)
