@@ -92,10 +92,13 @@ def _first_line(thing: Any) -> str:
     return thing if isinstance(thing, str) else (thing.__doc__ or "").strip().split("\n")[0]
 
 
-def show_store(path: Path, list_runs: bool, plot: Path | None, as_json: bool) -> None:
-    """Print the leaderboards of a store, or every run of it."""
+def show_store(
+    path: Path, list_runs: bool, plot: Path | None, as_json: bool, axis: str | None = None
+) -> None:
+    """Print the leaderboards of a store, on an axis if one is named, or every run of it."""
     from sandbox.play import check_plot, draw
     from sandbox.report import terminal
+    from sandbox.report.levels import levels_of
     from sandbox.report.summary import as_data, summarise
 
     if plot is not None:
@@ -105,17 +108,21 @@ def show_store(path: Path, list_runs: bool, plot: Path | None, as_json: bool) ->
         older = store.count() - len(runs)
     if not runs:
         raise UsageError(f"{path}: holds no runs yet")
-    summaries = summarise(runs)
+    summaries = summarise(runs, axis=axis)
+    levels = [levels_of(summary, runs) for summary in summaries] if axis is not None else []
     if older:
         click.echo(f"{older} runs of earlier code left out; --runs and export show all", err=True)
     if plot is not None:
         draw(summaries, runs, plot)
     if as_json:
-        click.echo(json.dumps([as_data(summary) for summary in summaries], indent=2))
+        told = [as_data(summary) for summary in summaries]
+        for one, level in zip(told, levels, strict=False):
+            one["at_equal_spending"] = level.as_data()
+        click.echo(json.dumps(told, indent=2))
         return
     console = terminal.page()
     if not list_runs:
-        terminal.show(console, summaries)
+        terminal.show(console, summaries, levels)
         return
     for run in runs:
         name = f"{run.scenario}/{run.problem}/{run.agent}/{run.seed}"

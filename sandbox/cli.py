@@ -12,6 +12,7 @@ import click
 
 from sandbox.ending import reported
 from sandbox.looking import COMMANDS
+from sandbox.reporting import report
 
 # Everything heavy is imported inside the commands: `sandbox --help` must be instant.
 
@@ -213,29 +214,6 @@ def list_(what: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("store", type=click.Path())
-@click.argument("name", required=False, metavar="[RUN]")
-@click.option("--runs", is_flag=True, help="List every run.")
-@click.option("--plot", type=click.Path(), help="Draw the anytime curves into this .png, .svg or .pdf.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@reported
-def show(store: str, name: str | None, runs: bool, plot: str | None, as_json: bool) -> None:
-    """Show the leaderboard of a store, or one run of it from its first request to its last.
-
-    \b
-    Examples:
-      sandbox show quickstart.db
-      sandbox show quickstart.db additive/ucb/3
-    """
-    from sandbox.browse import show_run, show_store
-
-    if name is None:
-        show_store(Path(store), runs, None if plot is None else Path(plot), as_json)
-    else:
-        show_run(Path(store), name, as_json)
-
-
-@main.command()
-@click.argument("store", type=click.Path())
 @click.argument("name", metavar="RUN")
 @click.option("--data", type=click.Path(), help="Where the scenario's data are now, if they have moved.")
 @click.option("--white-box", type=click.Path(), metavar="DIR", help="Where the white box is now, likewise.")
@@ -377,7 +355,7 @@ def doctor() -> int:
     return examine()
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, report):
     main.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""The commands that look at stores: reprice, and what else reads what was played."""
+"""The commands that look at what was played; they are part of `sandbox.cli`."""
 
 from __future__ import annotations
 
@@ -46,4 +46,32 @@ def reprice(store: str, output: str, data: str | None, as_json: bool, **changes:
     return work(Path(store), Path(output), change_of(**changes), data, as_json)
 
 
-COMMANDS: tuple[click.Command, ...] = (reprice,)
+@click.command()
+@click.argument("store", type=click.Path())
+@click.argument("name", required=False, metavar="[RUN]")
+@click.option("--runs", is_flag=True, help="List every run.")
+@click.option(
+    "--axis", metavar="NAME",
+    help="The resource for curves, ranks and costs to targets: evaluations, tokens, usd, seconds, ...",
+)  # fmt: skip
+@click.option("--plot", type=click.Path(), help="Draw the anytime curves into this .png, .svg or .pdf.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@reported
+def show(store: str, name: str | None, runs: bool, axis: str | None, plot: str | None, as_json: bool) -> None:
+    """Show the leaderboard of a store, or one run of it from its first request to its last.
+
+    \b
+    Examples:
+      sandbox show quickstart.db
+      sandbox show quickstart.db --axis usd
+      sandbox show quickstart.db additive/ucb/3
+    """
+    from sandbox.browse import show_run, show_store
+
+    if name is None:
+        show_store(Path(store), runs, None if plot is None else Path(plot), as_json, axis)
+    else:
+        show_run(Path(store), name, as_json)
+
+
+COMMANDS: tuple[click.Command, ...] = (reprice, show)

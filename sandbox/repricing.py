@@ -28,7 +28,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sandbox.budget import FREE, UNITS, Cost
+from sandbox.axes import amount
+from sandbox.budget import FREE, Cost
 from sandbox.chat import ChatAnswer
 from sandbox.drivers import rerun
 from sandbox.errors import UsageError
@@ -63,21 +64,14 @@ def trajectory(run: Run) -> Trajectory:
     wholes = wholes_of(run.records)
     answered = sorted([r.answered_at for r in run.records if served(r) and r.ticket.number not in wholes])
     spent = {
-        axis: np.array([_on(axis, step.spent) for step in run.steps]) for axis in AXES if axis != "calls"
+        axis: np.array([amount(step.spent, axis) for step in run.steps]) for axis in AXES if axis != "calls"
     }
     at = [step.at for step in run.steps]
     # A step is made when the last answer so far has come, so what was answered by then was asked before it.
     spent["calls"] = np.searchsorted(answered, at, side="right").astype(np.float64)
-    total = {axis: _on(axis, run.spent) for axis in AXES if axis != "calls"}
+    total = {axis: amount(run.spent, axis) for axis in AXES if axis != "calls"}
     total["calls"] = float(len(answered))
     return Trajectory(np.array([step.truth for step in run.steps]), spent, total)
-
-
-def _on(axis: str, cost: Cost) -> float:
-    if axis == "tokens":
-        return float(cost.prompt_tokens + cost.completion_tokens)
-    amount: int = getattr(cost, axis)
-    return amount / UNITS[axis]
 
 
 def repriced(run: Run, price: Price) -> Run:

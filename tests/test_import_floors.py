@@ -18,10 +18,11 @@ MAY_IMPORT = {
 }
 FLOORS = (
     "errors", "ending", "streams", "tokens", "chat", "metrics", "dataset", "classification", "spaces",
-    "budget", "claims", "protocol", "trace", "codec", "manners", "limits", "pricelist", "bridge", "assembly",
-    "session", "asktell", "worlds", "whitebox", "drivers", "journal", "statistics", "fingerprint", "scenario",
-    "registry", "tournament", "tables", "store", "engines", "runner", "livematch", "retiming",
-    "repricing", "report", "testing", "export", "forecast", "play", "deciding", "checking", "browse", "reckoning", "looking", "cli",
+    "budget", "axes", "claims", "protocol", "trace", "codec", "manners", "limits", "pricelist", "bridge",
+    "assembly", "session", "asktell", "worlds", "whitebox", "drivers", "journal", "statistics",
+    "fingerprint", "scenario", "registry", "tournament", "tables", "store", "engines", "runner",
+    "livematch", "retiming", "repricing", "report", "testing", "export", "reporting", "forecast", "play",
+    "deciding", "checking", "browse", "reckoning", "looking", "cli",
 )  # fmt: skip
 """The files and folders of sandbox/ from the ground up; a new one takes its place here."""
 LAZY = {"agents.dual_model", "agents.neural_bandit"}

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 import numpy as np
 
-from sandbox.budget import UNITS
+from sandbox.axes import amount
 from sandbox.errors import MissingExtra, UsageError
 from sandbox.report.summary import Summary
 from sandbox.statistics import mean_curve, step_values
@@ -110,5 +110,5 @@ def draw(summary: Summary, runs: Sequence[Run], path: Path) -> None:
 
 def _curve(run: Run, axis: str, grid: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> object:
     """The true score of the incumbent at each point; a blind guess before the first."""
-    at = [getattr(step.spent, axis) / UNITS[axis] for step in run.steps]
+    at = [amount(step.spent, axis) for step in run.steps]
     return step_values(at, [step.truth for step in run.steps], grid, run.baseline)

@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from sandbox.axes import amount, check_axis
 from sandbox.budget import CURRENCIES, UNITS, Budget
+from sandbox.errors import UsageError
 from sandbox.statistics import (
     Comparison,
     Estimate,
@@ -66,7 +68,7 @@ class Summary:
     optima: tuple[float, ...]
     seeds: int
     axis: str
-    """The currency that curves and targets are drawn against."""
+    """The resource that curves and targets are drawn against: one of `sandbox.axes.AXES`."""
     horizon: float
     """The end of the axis, in the units that people write."""
     grid: Array
@@ -89,17 +91,31 @@ class Summary:
         return f"{self.scenario}, {self.budget}"
 
 
-def summarise(runs: Iterable[Run], level: float = 0.95, alpha: float = 0.05) -> list[Summary]:
+def summarise(
+    runs: Iterable[Run], level: float = 0.95, alpha: float = 0.05, axis: str | None = None
+) -> list[Summary]:
     """One summary for each tournament that the runs belong to.
 
     Agents with a failed run are listed apart and not ranked: leaving the failures out
     would reward failing where it is hard, and a failure has no score.
+
+    Args:
+        runs: of any tournaments.
+        level: of intervals.
+        alpha: of verdicts.
+        axis: the resource for curves and costs to targets, one of `sandbox.axes.AXES`; by default the limited
+            one that was used up most.
+
+    Raises:
+        UsageError: for what is no axis, or one on which a tournament spent nothing.
     """
+    check_axis(axis)
     groups: dict[tuple[str, Budget, str, tuple[str, ...]], list[Run]] = defaultdict(list)
     for run in runs:
         groups[_tournament(run)].append(run)
     return [
-        _summarise(group, level, alpha) for _, group in sorted(groups.items(), key=lambda item: repr(item[0]))
+        _summarise(group, level, alpha, axis)
+        for _, group in sorted(groups.items(), key=lambda item: repr(item[0]))
     ]
 
 
@@ -107,7 +123,7 @@ def _tournament(run: Run) -> tuple[str, Budget, str, tuple[str, ...]]:
     return run.scenario, run.budget, run.digest, run.rivals
 
 
-def _summarise(runs: Sequence[Run], level: float, alpha: float) -> Summary:
+def _summarise(runs: Sequence[Run], level: float, alpha: float, wanted: str | None) -> Summary:
     runs = sorted(runs, key=lambda run: (run.problem, run.agent, run.seed))
     first = runs[0]
     problems = tuple(dict.fromkeys(run.problem for run in runs))
@@ -128,8 +144,8 @@ def _summarise(runs: Sequence[Run], level: float, alpha: float) -> Summary:
         for agent, played in by_agent.items()
         if agent not in failures and {run.problem for run in played} == set(problems)
     }
-    axis = _axis(runs)
-    horizon = first.budget.limits()[axis] / UNITS[axis]
+    axis = wanted or _axis(runs)
+    horizon = _horizon(runs, axis)
     grid = np.linspace(0.0, horizon, _POINTS)
     scores: dict[str, Array] = {}
     for agent, played in judged.items():
@@ -196,6 +212,17 @@ def _axis(runs: Sequence[Run]) -> str:
     return max(limits, key=lambda name: sum(getattr(run.spent, name) for run in runs) / limits[name])
 
 
+def _horizon(runs: Sequence[Run], axis: str) -> float:
+    """The end of the axis: the limit where there is one, or else the most that a run spent."""
+    limits = runs[0].budget.limits()
+    if axis in limits:
+        return limits[axis] / UNITS[axis]
+    most = max(amount(run.spent, axis) for run in runs)
+    if not most:
+        raise UsageError(f"--axis {axis}: nothing of it was spent in {runs[0].scenario}, {runs[0].budget}")
+    return most
+
+
 def _standing(
     agent: str,
     runs: Sequence[Run],
@@ -208,7 +235,7 @@ def _standing(
     way = np.array([1.0 - run.gap for run in runs])
     curves = []
     for run in runs:
-        at = [getattr(step.spent, axis) / UNITS[axis] for step in run.steps]
+        at = [amount(step.spent, axis) for step in run.steps]
         values = [1.0 - float(normalised_regret(step.truth, run.optimum, run.baseline)) for step in run.steps]
         curves.append(step_values(at, values, grid, 0.0))
     by_problem = []
@@ -232,8 +259,8 @@ def _reach(runs: Sequence[Run], part: float, axis: str, horizon: float) -> Reach
     costs, hits = [], []
     for run in runs:
         target = run.baseline + part * (run.optimum - run.baseline)
-        at = [getattr(step.spent, axis) / UNITS[axis] for step in run.steps]
-        spent = max(getattr(run.spent, axis) / UNITS[axis], at[-1] if at else 0.0)
+        at = [amount(step.spent, axis) for step in run.steps]
+        spent = max(amount(run.spent, axis), at[-1] if at else 0.0)
         cost, hit = time_to_target(at, [step.truth for step in run.steps], target, spent)
         costs.append(cost)
         hits.append(hit)
@@ -283,6 +310,8 @@ def as_data(summary: Summary) -> dict[str, Any]:
         "settings": summary.settings,
         "problems": list(summary.problems),
         "seeds": summary.seeds,
+        "axis": summary.axis,
+        "horizon": summary.horizon,
         "leaderboard": [
             {
                 "agent": standing.agent,

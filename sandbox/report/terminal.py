@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from sandbox.report.levels import Levels
 from sandbox.report.summary import TARGETS, Array, Summary, sentences
 from sandbox.statistics import Estimate, Reach
 
@@ -66,7 +67,8 @@ def leaderboard(summary: Summary, width: int) -> Table:
     if paid and summary.axis != "usd":
         table.add_column(f"USD\nto {TARGETS[-1]:.0%}", justify="right", no_wrap=True)
     if width >= 100:
-        table.add_column(f"from 0 to\n{_number(summary.horizon)} {unit}", no_wrap=True)
+        end = f"${_number(summary.horizon)}" if unit == "USD" else f"{_number(summary.horizon)} {unit}"
+        table.add_column(f"from 0 to\n{end}", no_wrap=True)
     for rank, standing in enumerate(summary.standings, 1):
         cells = [str(rank), escape(standing.agent), f"{standing.score.value:.3f}"]
         if width >= 78:
@@ -178,11 +180,29 @@ def running(standings: Sequence[tuple[str, int, float]]) -> Table:
     return table
 
 
-def show(console: Console, summaries: Sequence[Summary], *, details: bool = True) -> None:
-    """Print every summary, and once how to read them."""
-    for summary in summaries:
+def equal_spending(levels: Levels) -> Table:
+    """One row an agent, one column a level of the axis: how far it had come by then, and its mean rank."""
+    unit = _SHORT.get(levels.axis, levels.axis)
+    table = _table(f"At equal {unit}: way to the optimum (mean rank)")
+    table.add_column("agent", overflow="fold")
+    for level in levels.levels:
+        table.add_column(f"{_number(level)} {unit}", justify="right", no_wrap=True)
+    for agent in levels.ranked():
+        cells = zip(levels.ways[agent], levels.ranks[agent], strict=True)
+        table.add_row(escape(agent), *[f"{way:.0%} ({rank:.1f})" for way, rank in cells])
+    return table
+
+
+def show(
+    console: Console, summaries: Sequence[Summary], levels: Sequence[Levels] = (), *, details: bool = True
+) -> None:
+    """Print every summary, its levels where they are given, and once how to read them."""
+    for place, summary in enumerate(summaries):
         console.print()
         console.print(render(summary, console.width, details=details))
+        if place < len(levels) and levels[place].ranks:
+            console.print()
+            console.print(equal_spending(levels[place]))
     if any(summary.standings for summary in summaries):
         console.print(Text(_how_to_read(summaries[-1]), style="dim"))
 

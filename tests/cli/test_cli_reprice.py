@@ -67,3 +67,16 @@ def test_what_cannot_be_repriced_says_why_and_writes_nothing(here: Here) -> None
     )
     assert "no such store" in here("reprice", "absent.db", "--workers", "2", "-o", "new.db", code=2).stderr
     assert sorted(Path().iterdir()) == before
+
+
+def test_a_leaderboard_lies_along_any_axis(here: Here, sandbox: Here) -> None:
+    here(*QUICK)
+    shown = sandbox("show", "quickstart.db", "--axis", "usd").stdout
+    assert "At equal USD: way to the optimum (mean rank)" in shown
+    for axis in ("evaluations", "tokens", "usd", "seconds"):
+        (found,) = json.loads(here("show", "quickstart.db", "--axis", axis, "--json").stdout)
+        assert found["axis"] == axis
+        assert found["leaderboard"][0]["cost_to_target"][0]["currency"] == axis
+        assert set(found["at_equal_spending"]["agents"]) == {"random", "ucb"}
+    assert "did you mean seconds?" in here("show", "quickstart.db", "--axis", "second", code=2).stderr
+    assert "nothing of it was spent" in here("show", "quickstart.db", "--axis", "completions", code=2).stderr
