@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -156,7 +157,8 @@ def _summarise(runs: Sequence[Run], level: float, alpha: float, wanted: str | No
         _standing(agent, judged[agent], scores[agent], problems, axis, grid, level) for agent in judged
     ]
     comparisons: tuple[Comparison, ...] = ()
-    if len(judged) > 1:
+    apart = _strangers(scores, problems)
+    if len(judged) > 1 and not apart:
         comparisons = all_pairs(_paired(scores), stream(0, "verdicts", first.scenario), level, alpha)
     return Summary(
         scenario=first.scenario,
@@ -172,7 +174,8 @@ def _summarise(runs: Sequence[Run], level: float, alpha: float, wanted: str | No
         standings=tuple(sorted(standings, key=lambda standing: (-standing.score.value, standing.agent))),
         failures=failures,
         comparisons=comparisons,
-        caveats=_notes(by_agent)
+        caveats=apart
+        + _notes(by_agent)
         + tuple(
             f"{problem}: {of_problem[problem].caveat}" for problem in problems if of_problem[problem].caveat
         ),
@@ -190,6 +193,16 @@ def _paired(scores: dict[str, Array]) -> dict[str, Array]:
     if not present.any(axis=1).all():
         return scores
     return {agent: np.where(present, x, np.nan) for agent, x in scores.items()}
+
+
+def _strangers(scores: dict[str, Array], problems: Sequence[str]) -> tuple[str, ...]:
+    """A sentence where two agents share no seed of a problem, so that nothing can be paired; else nothing."""
+    for a, b in combinations(scores, 2):
+        lonely = (np.isnan(scores[a]) | np.isnan(scores[b])).all(axis=1)
+        if lonely.any():
+            where = problems[int(np.argmax(lonely))]
+            return (f"nothing is compared: {a} and {b} have no seed of {where} in common",)
+    return ()
 
 
 def _notes(by_agent: Mapping[str, Sequence[Run]]) -> tuple[str, ...]:
@@ -274,6 +287,8 @@ def sentences(summary: Summary) -> list[str]:
         return ["No agent finished all of its runs, so there is nothing to compare."]
     if len(ranked) == 1:
         return [f"Only {ranked[0]} can be judged, so there is nothing to compare."]
+    if not summary.comparisons:
+        return [f"{_listed(ranked)} share no seeds, so there is nothing to compare."]
     beats: dict[str, list[str]] = {agent: [] for agent in ranked}
     open_pairs: list[tuple[str, str]] = []
     for comparison in summary.comparisons:

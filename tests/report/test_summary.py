@@ -189,3 +189,10 @@ def test_a_picture_says_what_the_table_says_about_a_surrogate(tmp_path: Path) ->
 def test_the_sparkline_rises_with_its_values() -> None:
     assert terminal.sparkline([0.0, 0.5, 1.0], 3) == "▁▅█"
     assert terminal.sparkline([-1.0, 2.0], 2) == "▁█"
+
+
+def test_agents_that_share_no_seed_are_not_compared() -> None:
+    (summary,) = summarise([run("a", 0, 0.7), run("a", 1, 0.8), run("b", 2, 0.9), run("b", 3, 0.9)])
+    assert summary.comparisons == ()
+    assert sentences(summary) == ["b and a share no seeds, so there is nothing to compare."]
+    assert summary.caveats[0] == "nothing is compared: a and b have no seed of p in common"
