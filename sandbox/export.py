@@ -55,7 +55,7 @@ def write(path: Path, what: str, form: str, output: Path | None) -> None:
             sys.stdout.flush()
             return
         try:
-            with _whole(output) as target:
+            with whole(output) as target:
                 if form == "parquet":
                     _parquet(table, what, target)
                 else:
@@ -66,7 +66,7 @@ def write(path: Path, what: str, form: str, output: Path | None) -> None:
 
 
 @contextmanager
-def _whole(output: Path) -> Iterator[Path]:
+def whole(output: Path) -> Iterator[Path]:
     """A path to write to, which becomes `output` when all went well; pipes are written to at once."""
     if output.exists() and not output.is_file():
         yield output

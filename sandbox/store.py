@@ -325,6 +325,11 @@ class Store:
         key = rows[0][0]
         return replace(self.runs([key])[0], records=self.records(key))
 
+    def select(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
+        """The rows that a query of a report's finds in `runs`, `records` and `steps`; nothing is changed."""
+        with self._explained():
+            yield from self._db.execute(query, parameters)
+
     def provenance(self, key: str) -> Provenance:
         """How the run with this key came to be."""
         with self._explained():

@@ -1,0 +1,185 @@
+"""The runs of one tournament, arranged for drawing: who is drawn how, against what, in which arrays."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sandbox.budget import CURRENCIES, UNITS, Cost
+from sandbox.report.summary import Array, Summary
+from sandbox.statistics import Band, mean_curve, mean_score, normalised_regret, step_values
+from sandbox.statistics.estimates import Estimate
+from sandbox.streams import stream
+from sandbox.tournament import Run
+
+DRAWN = 12
+"""Agents in figures, the best by mean score; tables have all."""
+POINTS = 81
+"""Of a curve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something that is spent, as an axis."""
+
+    name: str
+    label: str
+    horizon: float
+    """The end of the axis: the limit, or the most that a run spent."""
+    amount: Callable[[Cost], float]
+    money: bool = False
+
+    def written(self, value: float) -> str:
+        """An amount with its unit, as in running text."""
+        from sandbox.report.html.scales import short
+
+        return f"${short(value)}" if self.money else f"{short(value)} {self.label}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One tournament: its summary, its runs, and who is drawn."""
+
+    summary: Summary
+    number: int
+    """Of the tournament in the report, from 0."""
+    by_agent: dict[str, list[Run]]
+    """Judged agents only, the best first."""
+    everybody: dict[str, list[Run]]
+    """Also those with failed runs."""
+    numbers: dict[str, int]
+    """Each agent's number in the whole report: its colour, pattern and mark."""
+    resources: tuple[Resource, ...]
+    """The tournament's own axis first."""
+    seeds: tuple[int, ...] = ()
+    spans: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Each problem's baseline and optimum."""
+
+    @property
+    def drawn(self) -> list[str]:
+        """The agents in figures, the best first."""
+        return list(self.by_agent)[:DRAWN]
+
+    @property
+    def scaled(self) -> list[str]:
+        """The problems on which there is a way from the baseline to the optimum."""
+        return [name for name, (low, high) in self.spans.items() if high > low]
+
+    def table(self, agent: str, value: Callable[[Run], float]) -> Array:
+        """A value of each run, shape (problems, seeds), NaN where there is none."""
+        row = {problem: i for i, problem in enumerate(self.summary.problems)}
+        column = {seed: i for i, seed in enumerate(self.seeds)}
+        found = np.full((len(row), len(column)), np.nan)
+        for run in self.by_agent.get(agent, ()):
+            found[row[run.problem], column[run.seed]] = value(run)
+        return found
+
+    def curve(self, agent: str, resource: Resource, grid: Array) -> Band | None:
+        """The part of the way to the optimum that the recommendation was at, mean over problems and seeds."""
+        wanted = {problem: i for i, problem in enumerate(self.scaled)}
+        if not wanted:
+            return None
+        column = {seed: i for i, seed in enumerate(self.seeds)}
+        curves = np.full((len(wanted), len(column), len(grid)), np.nan)
+        for run in self.by_agent[agent]:
+            if run.problem in wanted:
+                curves[wanted[run.problem], column[run.seed]] = progress(run, resource, grid)
+        return mean_curve(curves, stream(0, "report", "curve", resource.name))
+
+    def truths(self, agent: str, problem: str, resource: Resource, grid: Array) -> Array | None:
+        """The mean true score of the recommendation on one problem."""
+        runs = [run for run in self.by_agent[agent] if run.problem == problem]
+        if not runs:
+            return None
+        return np.asarray(np.mean([held(run, resource, grid) for run in runs], axis=0))
+
+    def spent(self, agent: str, resource: Resource) -> Estimate:
+        """What the agent spent of it in a run, mean over problems and seeds."""
+        amounts = self.table(agent, lambda run: resource.amount(run.spent))
+        return mean_score(amounts, stream(0, "report", "spent", resource.name))
+
+
+def held(run: Run, resource: Resource, grid: Array) -> Array:
+    """The true score of what a run recommended when it had spent so much; the baseline before that."""
+    at = np.maximum.accumulate([resource.amount(step.spent) for step in run.steps] or [0.0])
+    values = [step.truth for step in run.steps] or [run.baseline]
+    return step_values(at, values, grid, run.baseline)
+
+
+def progress(run: Run, resource: Resource, grid: Array) -> Array:
+    """`held` as a part of the way from the baseline (0) to the optimum (1)."""
+    return 1.0 - normalised_regret(held(run, resource, grid), run.optimum, run.baseline)
+
+
+def arrange(summaries: Sequence[Summary], runs: Sequence[Run]) -> list[Facts]:
+    """The facts of each tournament; an agent has one number throughout the report."""
+    numbers: dict[str, int] = {}
+    for summary in summaries:
+        for standing in summary.standings:
+            numbers.setdefault(standing.agent, len(numbers))
+    for summary in summaries:
+        for agent in summary.failures:
+            numbers.setdefault(agent, len(numbers))
+    groups: dict[tuple[object, ...], list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[run.scenario, run.budget, run.digest, run.rivals].append(run)
+    found = []
+    for i, summary in enumerate(summaries):
+        mine = groups[summary.scenario, summary.budget, summary.settings, summary.rivals]
+        everybody: dict[str, list[Run]] = defaultdict(list)
+        for run in mine:
+            everybody[run.agent].append(run)
+            numbers.setdefault(run.agent, len(numbers))
+        spans = {run.problem: (run.baseline, run.optimum) for run in mine}
+        found.append(
+            Facts(
+                summary=summary,
+                number=i,
+                by_agent={standing.agent: everybody[standing.agent] for standing in summary.standings},
+                everybody=dict(everybody),
+                numbers=numbers,
+                resources=_resources(summary, mine),
+                seeds=tuple(sorted({run.seed for run in mine})),
+                spans={problem: spans[problem] for problem in summary.problems},
+            )
+        )
+    return found
+
+
+_LABELS = {
+    "evaluations": "evaluations",
+    "rows": "rows scored",
+    "completions": "completions",
+    "tokens": "tokens",
+    "prompt_tokens": "prompt tokens",
+    "completion_tokens": "completion tokens",
+    "usd": "US dollars",
+    "seconds": "seconds",
+    "whitebox_seconds": "white-box seconds",
+    "whitebox_tokens": "white-box tokens",
+}
+
+
+def _resources(summary: Summary, runs: Sequence[Run]) -> tuple[Resource, ...]:
+    """What the tournament limits, and evaluations, tokens, money and seconds where any were spent."""
+    names = dict.fromkeys([summary.axis, "evaluations", "tokens", "usd", "seconds"])
+    found = []
+    for name in names:
+        amount = amount_of(name)
+        limit = summary.budget.limits().get(name)
+        most = max((amount(run.spent) for run in runs), default=0.0)
+        horizon = limit / UNITS[name] if limit is not None else most
+        if most > 0 and horizon > 0:
+            found.append(Resource(name, _LABELS[name], horizon, amount, money=name == "usd"))
+    return tuple(found)
+
+
+def amount_of(name: str) -> Callable[[Cost], float]:
+    """Reads a resource from a cost, in the units that people write."""
+    if name == "tokens":
+        return lambda cost: float(cost.prompt_tokens + cost.completion_tokens)
+    place, unit = CURRENCIES.index(name), UNITS[name]
+    return lambda cost: cost[place] / unit

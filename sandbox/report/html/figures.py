@@ -1,0 +1,218 @@
+"""The figures of one tournament, each with its title, and a caption that says what is drawn and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sandbox.report.html.bars import Bar, bars
+from sandbox.report.html.drawing import legend
+from sandbox.report.html.facts import DRAWN, POINTS, Facts, Resource
+from sandbox.report.html.lines import Line, Span, line_chart, small_chart
+from sandbox.report.html.markup import Content, Markup, element, join
+from sandbox.report.html.reading import PURPOSES, Use
+from sandbox.report.html.scales import padded
+from sandbox.report.html.scatter import Spot, scatter
+from sandbox.report.html.tables import cut_note
+from sandbox.report.html.wording import counted, listed
+
+WAY = "part of the way from a blind guess to the optimum"
+_PANELS = 60
+"""Problems that get a panel of their own."""
+
+
+def figure(identity: str, title: str, body: Content, *caption: Content, wide: bool = False) -> Markup:
+    """A figure with its title above and its caption below."""
+    return element(
+        "figure",
+        element("h3", title),
+        element("div", body, class_="drawing"),
+        element("figcaption", *caption),
+        id=identity,
+        class_="wide" if wide else None,
+    )
+
+
+def by_resource(facts: Facts, draw: Mapping[str, Markup]) -> Markup:
+    """One drawing for each resource; the script switches between them, without it the first is seen."""
+    return join(
+        *(
+            element("div", drawing, class_="axis-view", data_axis=name, hidden=i > 0)
+            for i, (name, drawing) in enumerate(draw.items())
+        )
+    )
+
+
+def sample_words(facts: Facts) -> str:
+    """How many runs stand behind each line."""
+    problems, seeds = len(facts.summary.problems), len(facts.seeds)
+    return f"{counted(problems, 'problem')} \N{MULTIPLICATION SIGN} {counted(seeds, 'seed')}"
+
+
+def grid_of(resource: Resource) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Points of the axis at which curves are looked at."""
+    return np.linspace(0.0, resource.horizon, POINTS)
+
+
+def curves(facts: Facts) -> Content:
+    """Anytime curves: the part of the way to the optimum against each resource."""
+    if not facts.scaled or not facts.resources:
+        return None
+    views = {}
+    for resource in facts.resources:
+        grid = grid_of(resource)
+        lines = []
+        lowest, highest = 0.0, 1.0
+        for agent in facts.drawn:
+            band = facts.curve(agent, resource, grid)
+            if band is None:
+                continue
+            lines.append(
+                Line(facts.numbers[agent], agent, grid.tolist(), band.value.tolist(), band.low.tolist(),
+                     band.high.tolist())
+            )  # fmt: skip
+            lowest, highest = min(lowest, float(band.value.min())), max(highest, float(band.value.max()))
+        low = max(-1.0, float(np.floor(10 * lowest) / 10))
+        views[resource.name] = line_chart(
+            lines,
+            Span(f"{resource.label} spent", 0.0, resource.horizon, money=resource.money),
+            Span(WAY, low, min(2.0, float(np.ceil(10 * highest) / 10)), percent=True),
+            f"Anytime curves of {listed([one.name for one in lines])} against {resource.label}",
+            levels=(1.0,) if low >= 0 else (0.0, 1.0),
+        )
+    left_out = len(facts.summary.problems) - len(facts.scaled)
+    return figure(
+        f"t{facts.number}-curves",
+        "Quality at every moment",
+        by_resource(facts, views),
+        f"True score of the current recommendation, as a {WAY}, against what was spent; mean over "
+        f"{sample_words(facts)}. Bands: pointwise 95 % bootstrap intervals over seeds, within problems. "
+        "After a run's end its last recommendation stands.",
+        f" {counted(left_out, 'problem')} left out, where a blind guess is optimal." if left_out else None,
+        cut_note(facts, "Drawn are"),
+    )
+
+
+def panels(facts: Facts) -> Content:
+    """Small curves in true scores, one panel a problem."""
+    problems = facts.summary.problems
+    if len(problems) < 2 or not facts.resources:
+        return None
+    resource = facts.resources[0]
+    grid = np.linspace(0.0, resource.horizon, 41)
+    drawings = []
+    for problem in problems[:_PANELS]:
+        baseline, optimum = facts.spans[problem]
+        lines, ends = [], [baseline, optimum]
+        for agent in facts.drawn:
+            values = facts.truths(agent, problem, resource, grid)
+            if values is not None:
+                lines.append(Line(facts.numbers[agent], agent, grid.tolist(), values.tolist()))
+                ends += [float(values.min()), float(values.max())]
+        low, high = padded(min(ends), max(ends), 0.04)
+        drawings.append(
+            small_chart(
+                lines, problem, Span("", 0.0, resource.horizon, money=resource.money), Span("", low, high),
+                levels=(optimum, baseline),
+            )
+        )  # fmt: skip
+    caption = (
+        f"Mean true score of the current recommendation over {counted(len(facts.seeds), 'seed')}, against "
+        f"{resource.label}. Dashed: the optimum and a blind guess."
+    )
+    if len(problems) > _PANELS:
+        caption += f" The first {_PANELS} of {len(problems)} problems."
+    body = element(
+        "details",
+        element("summary", f"Curves of each of {counted(min(len(problems), _PANELS), 'problem')}"),
+        legend([(facts.numbers[agent], agent) for agent in facts.drawn]),
+        element("div", join(*drawings), class_="panels"),
+        element("p", caption, cut_note(facts, "Drawn are"), class_="caption"),
+        open=len(problems) <= 8,
+    )
+    return element("div", body, class_="wide more")
+
+
+def cost(facts: Facts) -> Content:
+    """Final score against what was spent."""
+    spots_by = {}
+    for resource in facts.resources:
+        spots = []
+        for standing in facts.summary.standings[:DRAWN]:
+            spent = facts.spent(standing.agent, resource)
+            spots.append(Spot(facts.numbers[standing.agent], standing.agent, spent, standing.score))
+        front = _front(spots)
+        spots_by[resource.name] = scatter(
+            [Spot(s.agent, s.name, s.cost, s.score, s.name in front) for s in spots],
+            f"{resource.label} spent a run",
+            "true score",
+            resource.money,
+            f"Score against {resource.label} of {listed([s.name for s in spots])}",
+        )
+    if not spots_by:
+        return None
+    return figure(
+        f"t{facts.number}-cost",
+        "Score against cost",
+        by_resource(facts, spots_by),
+        "Mean true score of the final recommendation against the mean spending of a run, "
+        f"{sample_words(facts)}; "
+        "bars: 95 % bootstrap intervals. Grey line: the front of those that no agent of this tournament "
+        "equals or betters for less.",
+        cut_note(facts, "Drawn are"),
+    )
+
+
+def _front(spots: Sequence[Spot]) -> set[str]:
+    """Who is not dominated: nobody is at least as good and as cheap, and better in one."""
+    return {
+        spot.name
+        for spot in spots
+        if not any(
+            other.score.value >= spot.score.value
+            and other.cost.value <= spot.cost.value
+            and (other.score.value, other.cost.value) != (spot.score.value, spot.cost.value)
+            for other in spots
+        )
+    }
+
+
+def breakdown(facts: Facts, uses: Mapping[str, Sequence[Use]]) -> Content:
+    """Where calls, tokens and money went: by purpose, a run's mean of each agent."""
+    rows: list[tuple[int, str, list[Use]]] = []
+    for agent in [*facts.drawn, *(a for a in facts.everybody if a not in facts.by_agent)][:DRAWN]:
+        runs = facts.everybody[agent]
+        sums = [
+            sum((uses[run.key][i] for run in runs if run.key in uses), Use()) for i in range(len(PURPOSES))
+        ]
+        mean = [Use(use.calls / len(runs), use.tokens / len(runs), use.usd / len(runs)) for use in sums]
+        rows.append((facts.numbers[agent], agent, mean))
+    kept = [i for i in range(len(PURPOSES)) if any(mean[i].calls for _, _, mean in rows)]
+    charts = []
+    for name, label in (("calls", "calls"), ("tokens", "tokens"), ("usd", "US dollars")):
+        if not any(getattr(mean[i], name) for _, _, mean in rows for i in kept):
+            continue
+        charts.append(
+            bars(
+                [Bar(n, agent, [getattr(mean[i], name) for i in kept]) for n, agent, mean in rows],
+                [PURPOSES[i] for i in kept],
+                f"{label} a run",
+                name == "usd",
+                f"Mean {label} a run by purpose",
+            )
+        )
+    if not charts:
+        return None
+    swatches = [
+        element("li", element("i", class_=f"swatch part{place}"), PURPOSES[i]) for place, i in enumerate(kept)
+    ]
+    return figure(
+        f"t{facts.number}-budget",
+        "Where the budget went",
+        join(element("ul", join(*swatches), class_="legend"), element("div", join(*charts), class_="triple")),
+        "Mean of a run, failed runs included. A call is one request that reached the model or the oracle; an "
+        "evaluation row by row counts each row.",
+        cut_note(facts, "Drawn are"),
+        wide=True,
+    )
