@@ -17,6 +17,7 @@ from sandbox.chat import ChatAnswer
 from sandbox.codec import one_line
 from sandbox.errors import AnswerFailed, SandboxError, UsageError, nearest
 from sandbox.protocol import Evaluate, Needs, Observation, RowCall
+from sandbox.published import is_table
 from sandbox.registry import agent_class, agent_table, catalogues, make_agent, scenario_names
 from sandbox.spaces import Candidate
 from sandbox.store import Store
@@ -101,6 +102,9 @@ def show_store(
     from sandbox.report.levels import levels_of
     from sandbox.report.summary import as_data, summarise
 
+    if is_table(path):
+        _show_table(path, {"--runs": list_runs, "--plot": plot, "--axis": axis}, as_json)
+        return
     if plot is not None:
         check_plot(plot)
     with Store(path, create=False) as store:
@@ -131,6 +135,22 @@ def show_store(
         else:
             what = f"{run.truth:.3f} {run.gap:>4.0%} {shown(run.recommended, 60)}"
         click.echo(f"{run.key[:10]} {name} {what}")
+
+
+def _show_table(path: Path, given: dict[str, object], as_json: bool) -> None:
+    """Print what a published table of scores shows."""
+    from sandbox.published import read, summary_of
+    from sandbox.report import terminal
+    from sandbox.report.summary import as_data
+
+    for option, value in given.items():
+        if value:
+            raise UsageError(f"{option}: {path} is a table of scores; it has no runs and no costs")
+    summary = summary_of(read(path))
+    if as_json:
+        click.echo(json.dumps([as_data(summary)], indent=2))
+    else:
+        terminal.show(terminal.page(), [summary])
 
 
 def show_run(path: Path, name: str, as_json: bool) -> None:

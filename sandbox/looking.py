@@ -60,11 +60,14 @@ def reprice(store: str, output: str, data: str | None, as_json: bool, **changes:
 def show(store: str, name: str | None, runs: bool, axis: str | None, plot: str | None, as_json: bool) -> None:
     """Show the leaderboard of a store, or one run of it from its first request to its last.
 
+    A table of published scores (.csv: a row a problem, a column a method) is shown as a leaderboard, too.
+
     \b
     Examples:
       sandbox show quickstart.db
       sandbox show quickstart.db --axis usd
       sandbox show quickstart.db additive/ucb/3
+      sandbox show published.csv
     """
     from sandbox.browse import show_run, show_store
 

@@ -18,6 +18,7 @@ from sandbox.statistics import (
     Comparison,
     Estimate,
     Reach,
+    Unit,
     all_pairs,
     mean_score,
     normalised_regret,
@@ -81,6 +82,10 @@ class Summary:
     caveats: tuple[str, ...]
     spent: dict[str, float]
     """Over all runs, in the units that people write."""
+    unit: Unit = "seeds"
+    """What was resampled; "problems" for a table with one number a problem, which has no curves and costs."""
+    mean_ranks: Mapping[str, float] | None = None
+    """Of each agent over problems, where they were asked for; 1 is the best, ties share."""
 
     def covers(self, run: Run) -> bool:
         """Whether it speaks of this run."""
@@ -89,7 +94,7 @@ class Summary:
     @property
     def title(self) -> str:
         """The scenario and its budget."""
-        return f"{self.scenario}, {self.budget}"
+        return ", ".join(filter(None, [self.scenario, str(self.budget)]))
 
 
 def summarise(
@@ -307,7 +312,12 @@ def sentences(summary: Summary) -> list[str]:
         pairs = [" and ".join(sorted(pair, key=place.__getitem__)) for pair in open_pairs]
         pairs.sort()
         if len(open_pairs) == len(summary.comparisons):
-            found.append(f"Nothing is decided between {_listed(ranked)}: more seeds would be needed.")
+            found.append(
+                f"No pair is decided after Holm's correction, between {_listed(ranked)}: more problems would "
+                "be needed."
+                if summary.unit == "problems"
+                else f"Nothing is decided between {_listed(ranked)}: more seeds would be needed."
+            )
         else:
             found.append(f"Undecided: {'; '.join(pairs)}.")
     return found
@@ -325,13 +335,15 @@ def as_data(summary: Summary) -> dict[str, Any]:
         "settings": summary.settings,
         "problems": list(summary.problems),
         "seeds": summary.seeds,
+        "unit": summary.unit,
+        "mean_ranks": summary.mean_ranks,
         "axis": summary.axis,
         "horizon": summary.horizon,
         "leaderboard": [
             {
                 "agent": standing.agent,
                 "score": _estimate(standing.score),
-                "gap": standing.gap,
+                "gap": _finite(standing.gap),
                 "runs": standing.runs,
                 "by_problem": {
                     problem: _estimate(estimate)

@@ -53,6 +53,8 @@ def _table(title: str) -> Table:
 
 def leaderboard(summary: Summary, width: int) -> Table:
     """One row an agent, the best first; less on a narrow terminal."""
+    if summary.unit == "problems":
+        return _of_table(summary)
     table = _table(escape(summary.title))
     table.add_column("")
     table.add_column("agent", style="bold", overflow="fold")
@@ -81,11 +83,34 @@ def leaderboard(summary: Summary, width: int) -> Table:
     return table
 
 
+def _of_table(summary: Summary) -> Table:
+    """The leaderboard of a published table: no gaps, no costs."""
+    table = _table(escape(summary.title))
+    table.add_column("")
+    table.add_column("method", style="bold", overflow="fold")
+    table.add_column("mean", justify="right")
+    table.add_column("95 %\ninterval", justify="right", style="dim")
+    table.add_column("mean\nrank", justify="right")
+    ranks = summary.mean_ranks or {}
+    for place, standing in enumerate(summary.standings, 1):
+        score = standing.score
+        table.add_row(
+            str(place),
+            escape(standing.agent),
+            f"{score.value:.4f}",
+            _range(score),
+            f"{ranks[standing.agent]:.2f}",
+        )
+    return table
+
+
 def by_problem(summary: Summary) -> Table:
     """One row a problem, one column an agent."""
-    table = _table("True score by problem")
+    published = summary.unit == "problems"
+    table = _table("Score by problem" if published else "True score by problem")
     table.add_column("problem", overflow="fold")
-    table.add_column("optimum", justify="right")
+    if not published:
+        table.add_column("optimum", justify="right")
     for standing in summary.standings:
         table.add_column(escape(standing.agent), justify="right", overflow="fold")
     for i, problem in enumerate(summary.problems):
@@ -93,7 +118,7 @@ def by_problem(summary: Summary) -> Table:
         best = max((estimate.value for estimate in means), default=0.0)
         table.add_row(
             escape(problem),
-            f"{summary.optima[i]:.3f}",
+            *([] if published else [f"{summary.optima[i]:.3f}"]),
             *[f"[bold]{e.value:.3f}[/bold]" if e.value == best else f"{e.value:.3f}" for e in means],
         )
     return table
@@ -128,6 +153,8 @@ def comparisons(summary: Summary) -> Table:
 
 
 def _spent(summary: Summary) -> str:
+    if summary.unit == "problems":
+        return f"{len(summary.problems)} problems, one score each; the problems are the sample."
     money = summary.spent.get("usd", 0.0)
     parts = [f"{summary.spent.get('evaluations', 0):,.0f} evaluations"]
     if money:
@@ -139,6 +166,12 @@ def _spent(summary: Summary) -> str:
 
 
 def _how_to_read(summary: Summary) -> str:
+    if summary.unit == "problems":
+        return (
+            "How to read this. Mean: over problems, with a 95 % bootstrap interval over problems. Mean rank: "
+            "1 is the best, ties share. Decided: sign-flip test on differences paired by problem, Holm's "
+            "correction over all pairs, level 5 %. Scores are taken as published; higher is better."
+        )
     return (
         "How to read this. True score: the noiseless score of what an agent finally recommended, the mean "
         "over problems and seeds, with a 95 % bootstrap interval over seeds. Gap: 0 % is the optimum, 100 % "

@@ -1,0 +1,41 @@
+"""Commands that look at what was played, or at what others have published."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+Here = Callable[..., Result]
+INDUCTION = (
+    Path(__file__).resolve().parents[3] / "shared" / "data" / "published" / "induction30-test-accuracy.csv"
+)
+
+
+@pytest.mark.skipif(not INDUCTION.is_file(), reason=f"needs {INDUCTION}")
+def test_a_published_table_has_a_leaderboard(sandbox: Here) -> None:
+    shown = sandbox("show", str(INDUCTION)).stdout
+    for words in (
+        "dual          0.695",
+        "2.90",
+        "3.57",
+        "No pair is decided after Holm's correction",
+        "30 problems",
+    ):
+        assert words in shown
+    assert "seed" not in shown.replace("seeded", "")
+    assert "evaluations" not in shown
+    (told,) = json.loads(sandbox("show", str(INDUCTION), "--json").stdout)
+    assert {pair["verdict"] for pair in told["comparisons"]} == {"undecided"}
+
+
+def test_a_table_that_is_none_says_where(here: Here) -> None:
+    Path("t.csv").write_text("task,a,b\np,1,x\n")
+    assert "t.csv: line 2: b is 'x', and must be a finite number" in here("show", "t.csv", code=2).stderr
+    Path("t.csv").write_text("task,a,b\np,1,2\n")
+    for options in (["--runs"], ["--axis", "usd"], ["--plot", "x.png"]):
+        assert "it has no runs and no costs" in here("show", "t.csv", *options, code=2).stderr
+    assert "a beats" not in here("show", "t.csv").stdout
