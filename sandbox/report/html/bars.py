@@ -9,7 +9,7 @@ from sandbox.report.html.drawing import TEXT, Axis, line, mark, sheet, text
 from sandbox.report.html.markup import Content, Markup, element
 from sandbox.report.html.scales import Scale, fitted, short, text_width
 
-_WIDTH, _ROW, _TOP, _BOTTOM = 460.0, 20.0, 8.0, 40.0
+_WIDTH, _ROW, _TOP, _BOTTOM = 340.0, 20.0, 8.0, 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ def bars(rows: Sequence[Bar], parts: Sequence[str], label: str, money: bool, wha
         money: whether in dollars.
         what: the chart in one sentence, for those who hear it.
     """
-    left = min(max(text_width(row.name, TEXT) for row in rows) + 22, 150.0)
+    left = min(max(text_width(row.name, 1.1 * TEXT) for row in rows) + 22, 124.0)
     sums = [sum(row.parts) for row in rows]
     room = max(text_width(_sum(total, money), TEXT) for total in sums) + 10
     height = _TOP + _ROW * len(rows) + _BOTTOM
     floor = height - _BOTTOM
-    across = Axis(label, Scale(0.0, max(sums) or 1.0, left, _WIDTH - room), money, wanted=4)
+    across = Axis(label, Scale(0.0, max(sums) or 1.0, left, _WIDTH - room), money, wanted=3)
     body: list[Content] = []
     for place, written in across.ticks():
         body.append(line(place, _TOP, place, floor, "grid"))

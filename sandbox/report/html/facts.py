@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sandbox.budget import CURRENCIES, UNITS, Cost
+from sandbox.axes import amount
+from sandbox.budget import UNITS, Cost
 from sandbox.report.summary import Array, Summary
 from sandbox.statistics import Band, mean_curve, mean_score, normalised_regret, step_values
 from sandbox.statistics.estimates import Estimate
@@ -29,14 +30,11 @@ class Resource:
     label: str
     horizon: float
     """The end of the axis: the limit, or the most that a run spent."""
-    amount: Callable[[Cost], float]
     money: bool = False
 
-    def written(self, value: float) -> str:
-        """An amount with its unit, as in running text."""
-        from sandbox.report.html.scales import short
-
-        return f"${short(value)}" if self.money else f"{short(value)} {self.label}"
+    def of(self, cost: Cost) -> float:
+        """How much of it is in a cost, in the units that people write."""
+        return amount(cost, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +96,13 @@ class Facts:
 
     def spent(self, agent: str, resource: Resource) -> Estimate:
         """What the agent spent of it in a run, mean over problems and seeds."""
-        amounts = self.table(agent, lambda run: resource.amount(run.spent))
+        amounts = self.table(agent, lambda run: resource.of(run.spent))
         return mean_score(amounts, stream(0, "report", "spent", resource.name))
 
 
 def held(run: Run, resource: Resource, grid: Array) -> Array:
     """The true score of what a run recommended when it had spent so much; the baseline before that."""
-    at = np.maximum.accumulate([resource.amount(step.spent) for step in run.steps] or [0.0])
+    at = np.maximum.accumulate([resource.of(step.spent) for step in run.steps] or [0.0])
     values = [step.truth for step in run.steps] or [run.baseline]
     return step_values(at, values, grid, run.baseline)
 
@@ -168,18 +166,9 @@ def _resources(summary: Summary, runs: Sequence[Run]) -> tuple[Resource, ...]:
     names = dict.fromkeys([summary.axis, "evaluations", "tokens", "usd", "seconds"])
     found = []
     for name in names:
-        amount = amount_of(name)
         limit = summary.budget.limits().get(name)
-        most = max((amount(run.spent) for run in runs), default=0.0)
+        most = max((amount(run.spent, name) for run in runs), default=0.0)
         horizon = limit / UNITS[name] if limit is not None else most
         if most > 0 and horizon > 0:
-            found.append(Resource(name, _LABELS[name], horizon, amount, money=name == "usd"))
+            found.append(Resource(name, _LABELS[name], horizon, money=name == "usd"))
     return tuple(found)
-
-
-def amount_of(name: str) -> Callable[[Cost], float]:
-    """Reads a resource from a cost, in the units that people write."""
-    if name == "tokens":
-        return lambda cost: float(cost.prompt_tokens + cost.completion_tokens)
-    place, unit = CURRENCIES.index(name), UNITS[name]
-    return lambda cost: cost[place] / unit

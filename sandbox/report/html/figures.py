@@ -137,7 +137,7 @@ def panels(facts: Facts) -> Content:
 def cost(facts: Facts) -> Content:
     """Final score against what was spent."""
     spots_by = {}
-    for resource in facts.resources:
+    for resource in _telling(facts):
         spots = []
         for standing in facts.summary.standings[:DRAWN]:
             spent = facts.spent(standing.agent, resource)
@@ -162,6 +162,16 @@ def cost(facts: Facts) -> Content:
         "equals or betters for less.",
         cut_note(facts, "Drawn are"),
     )
+
+
+def _telling(facts: Facts) -> list[Resource]:
+    """The resources of which agents spent different amounts, or else the first."""
+    means = {
+        resource.name: [facts.spent(agent, resource).value for agent in facts.drawn]
+        for resource in facts.resources
+    }
+    found = [r for r in facts.resources if max(means[r.name]) > 1.001 * min(means[r.name])]
+    return found or list(facts.resources[:1])
 
 
 def _front(spots: Sequence[Spot]) -> set[str]:

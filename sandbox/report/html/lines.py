@@ -66,7 +66,7 @@ def line_chart(lines: Sequence[Line], x: Span, y: Span, what: str, levels: Seque
         what: the chart in one sentence, for those who hear it.
         levels: heights at which a dashed line is drawn across.
     """
-    room = max([text_width(one.name, TEXT) for one in lines[:_MOST_LABELS]], default=0.0)
+    room = max([text_width(one.name, 1.1 * TEXT) for one in lines[:_MOST_LABELS]], default=0.0)
     right = WIDTH - min(room, 112.0) - 18
     across = Axis(x.label, Scale(x.low, x.high, _LEFT, right, x.logarithmic), x.money, x.percent)
     up = Axis(y.label, Scale(y.low, y.high, HEIGHT - _BOTTOM, _TOP), y.money, y.percent)

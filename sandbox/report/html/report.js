@@ -112,7 +112,11 @@
   // ---- against which resource -----------------------------------------------------------------------------
   for (const input of $$(".axis-switch input")) input.addEventListener("change", () => {
     const section = input.closest(".tournament");
-    for (const view of $$(".axis-view", section)) view.hidden = view.dataset.axis !== input.value;
+    for (const drawing of $$(".drawing", section)) {  // a figure without this axis stays as it is
+      const views = $$(".axis-view", drawing);
+      if (views.some((view) => view.dataset.axis === input.value))
+        for (const view of views) view.hidden = view.dataset.axis !== input.value;
+    }
   });
 
   // ---- values along a curve -------------------------------------------------------------------------------
@@ -259,6 +263,8 @@
   for (const board of $$(".board")) board.closest(".scroll").after(make("p", { class: "takeaway" }, make("button", {
     type: "button", class: "save", onclick: () => save("leaderboard.csv", "text/csv", csv(board)),
   }, "Save CSV")));
+
+  addEventListener("beforeprint", () => $$(".more > details").forEach((part) => { part.open = true; }));
 
   // ---- the run browser ------------------------------------------------------------------------------------
   const browser = $("#run-browser");

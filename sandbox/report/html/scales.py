@@ -124,7 +124,7 @@ def short(value: float) -> str:
         return f"{value:,.0f}"
     if value >= 1:
         return f"{value:.3g}"
-    return f"{value:.2g}" if value >= 1e-4 else f"{value:.1e}".replace("e-0", "e-")
+    return f"{value:.3g}" if value >= 1e-4 else f"{value:.1e}".replace("e-0", "e-")
 
 
 def signed(value: float, decimals: int = 3) -> str:

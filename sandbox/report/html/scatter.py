@@ -45,7 +45,7 @@ def scatter(spots: Sequence[Spot], x: str, y: str, money: bool, what: str) -> Ma
     elif min(costs) >= 0 and (low < 0 or min(costs) < 0.6 * max(costs)):
         low = 0.0
     bottom, top = padded(*_range([spot.score for spot in spots]), 0.06)
-    room = max(text_width(spot.name, TEXT) for spot in spots)
+    room = max(text_width(spot.name, 1.1 * TEXT) for spot in spots)
     right = WIDTH - min(room, 112.0) - 24
     span = Span(x + (", logarithmic" if logarithmic else ""), low, high, logarithmic, money)
     across = Axis(span.label, Scale(low, high, _LEFT, right, logarithmic), money)

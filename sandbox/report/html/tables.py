@@ -42,7 +42,7 @@ def leaderboard(facts: Facts) -> Markup:
     summary = facts.summary
     forest = Forest([standing.score for standing in summary.standings])
     ranges = rank_ranges(summary)
-    level = f"{100 * summary.standings[0].score.level:.0f} % interval"
+    level = f"{100 * summary.standings[0].score.level:.0f}\N{NO-BREAK SPACE}% interval"
     paid = summary.axis != "usd" and any(standing.dollars for standing in summary.standings)
     unit = facts.resources[0].label if facts.resources else summary.axis
     columns: list[Content] = [
@@ -56,10 +56,16 @@ def leaderboard(facts: Facts) -> Markup:
     for part in TARGETS:
         why = f"Median {unit} until {part:.0%} of the way from a blind guess to the optimum was reached"
         columns.append(
-            (f"{unit.capitalize()} to {100 * part:.0f} %", f"{why}; the share of runs beside it.", "num")
+            (
+                f"{unit.capitalize()} to {100 * part:.0f}\N{NO-BREAK SPACE}%",
+                f"{why}; the share of runs beside it.",
+                "num",
+            )
         )
     if paid:
-        columns.append((f"Dollars to {100 * TARGETS[-1]:.0f} %", "The same in US dollars.", "num"))
+        columns.append(
+            (f"Dollars to {100 * TARGETS[-1]:.0f}\N{NO-BREAK SPACE}%", "The same in US dollars.", "num")
+        )
     columns.append(("Runs", "Runs behind this row.", "num"))
     rows = []
     for standing in summary.standings:
@@ -85,7 +91,7 @@ def leaderboard(facts: Facts) -> Markup:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if math.isfinite(share) else "\N{EN DASH}"
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%" if math.isfinite(share) else "\N{EN DASH}"
 
 
 def _reach(reach: Reach, unit: str = "") -> Markup:
@@ -93,7 +99,11 @@ def _reach(reach: Reach, unit: str = "") -> Markup:
     open_ended = reach.median is None
     median = reach.horizon if reach.median is None else reach.median
     cost = ("> " if open_ended else "") + unit + short(median)
-    share = None if reach.reached == reach.runs else element("small", f" {100 * reach.share:.0f} %")
+    share = (
+        None
+        if reach.reached == reach.runs
+        else element("small", f" {100 * reach.share:.0f}\N{NO-BREAK SPACE}%")
+    )
     return cell(join(cost, share), "num", median + (1e12 if open_ended else 0.0))
 
 
@@ -122,7 +132,7 @@ def by_problem(facts: Facts) -> Markup:
             lead = " best" if fixed(mean.value) == best else ""
             tip = f"{standing.agent} on {problem}: {fixed(mean.value)}, interval {interval(mean)}"
             if math.isfinite(way):
-                tip += f", {100 * way:.0f} % of the way from {fixed(baseline)} to {fixed(optimum)}"
+                tip += f", {100 * way:.0f}\N{NO-BREAK SPACE}% of the way from {fixed(baseline)} to {fixed(optimum)}"
             cells.append(
                 cell(fixed(mean.value), f"num heat{shade}{lead}", mean.value,
                      data_agent=str(facts.numbers[standing.agent]), data_tip=tip)
@@ -140,9 +150,12 @@ def wins(facts: Facts) -> Markup:
     pairs = {frozenset((pair.a, pair.b)): pair for pair in facts.summary.comparisons}
     heads: list[Content] = [element("th", "ahead of", scope="col", class_="corner")]
     heads += [
-        element("th", key(facts.numbers[agent]), agent, scope="col", data_agent=str(facts.numbers[agent]))
+        element(
+            "th", element("span", key(facts.numbers[agent]), agent, class_="upright"), scope="col",
+            data_agent=str(facts.numbers[agent]), data_tip=agent,
+        )
         for agent in drawn
-    ]
+    ]  # fmt: skip
     rows = []
     for agent in drawn:
         number = str(facts.numbers[agent])
@@ -155,7 +168,7 @@ def wins(facts: Facts) -> Markup:
             _, _, share = towards(pair, agent)
             decided = " decided" if pair.winner is not None else ""
             tip = (
-                f"{agent} is ahead of {other} in {100 * share:.0f} % of {pair.pairs:,} pairs of runs, "
+                f"{agent} is ahead of {other} in {100 * share:.0f}\N{NO-BREAK SPACE}% of {pair.pairs:,} pairs of runs, "
                 f"ties counting half; {'decided' if decided else 'undecided'}, adjusted p "
                 f"{p_value(pair.p_adjusted)}"
             )
@@ -195,11 +208,11 @@ def pairs(facts: Facts, most: int = 300) -> Markup:
         rows.append(
             element(
                 "tr",
-                element("th", key(numbers[0]), first, scope="row"),
-                element("td", key(numbers[1]), other),
+                element("th", key(numbers[0]), first, scope="row", class_="agent"),
+                element("td", key(numbers[1]), other, class_="agent"),
                 cell(signed(d.value), "num", d.value),
                 cell(interval(d), "num", d.low),
-                cell(f"{100 * share:.0f} %", "num", share),
+                cell(f"{100 * share:.0f}\N{NO-BREAK SPACE}%", "num", share),
                 cell(p_value(pair.p), "num", pair.p),
                 cell(p_value(pair.p_adjusted), "num", pair.p_adjusted),
                 cell("undecided" if pair.winner is None else f"{pair.winner} beats {other}", "verdict"),

@@ -108,7 +108,9 @@ def interval(estimate: Estimate, decimals: int = 3) -> str:
 def difference(pair: Comparison, first: str) -> str:
     """A decided pair's numbers, as they stand behind its verdict."""
     _, d, _ = towards(pair, first)
-    spread = "" if not math.isfinite(d.low) else f", {100 * d.level:.0f} % interval {interval(d)}"
+    spread = (
+        "" if not math.isfinite(d.low) else f", {100 * d.level:.0f}\N{NO-BREAK SPACE}% interval {interval(d)}"
+    )
     return f"by {fixed(d.value)}{spread}, adjusted p {_p(pair.p_adjusted)}"
 
 
