@@ -77,4 +77,27 @@ def show(store: str, name: str | None, runs: bool, axis: str | None, plot: str |
         show_run(Path(store), name, as_json)
 
 
-COMMANDS: tuple[click.Command, ...] = (reprice, show)
+@click.command()
+@click.argument("first", type=click.Path(), metavar="A.db")
+@click.argument("second", type=click.Path(), metavar="B.db")
+@click.option("--alpha", default=0.05, show_default=True, help="Bound on the chance of any false verdict.")
+@click.option(
+    "--fail-on-regression", "fail", is_flag=True,
+    help="Exit with 1 if an agent got worse, or fails where it did not.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@reported
+def compare(first: str, second: str, alpha: float, fail: bool, as_json: bool) -> int:
+    """Say what changed from one store to another: who got better or worse, paired by problem and seed.
+
+    \b
+    Examples:
+      sandbox compare before.db after.db
+      sandbox compare main.db branch.db --fail-on-regression
+    """
+    from sandbox.comparing import compare as work
+
+    return work(Path(first), Path(second), alpha, as_json, fail)
+
+
+COMMANDS: tuple[click.Command, ...] = (compare, reprice, show)

@@ -39,3 +39,23 @@ def test_a_table_that_is_none_says_where(here: Here) -> None:
     for options in (["--runs"], ["--axis", "usd"], ["--plot", "x.png"]):
         assert "it has no runs and no costs" in here("show", "t.csv", *options, code=2).stderr
     assert "a beats" not in here("show", "t.csv").stdout
+
+
+QUICK = ["run", "quickstart", "--agents", "random,ucb", "--seeds", "8", "--engine", "inline"]
+
+
+def test_two_stores_are_compared(here: Here, sandbox: Here) -> None:
+    here(*QUICK, "--budget", "evaluations=20", "--out", "a.db")
+    here(*QUICK, "--budget", "evaluations=120", "--out", "b.db")
+    shown = sandbox("compare", "a.db", "b.db").stdout
+    assert "ucb is better, by +" in shown
+    assert "the budget was evaluations=20" in shown
+    sandbox("compare", "a.db", "b.db", "--fail-on-regression")
+    sandbox("compare", "b.db", "a.db", "--fail-on-regression", code=1)
+    sandbox("compare", "b.db", "a.db")
+    told = json.loads(here("compare", "b.db", "a.db", "--json").stdout)
+    assert told["regressed"]
+    assert {one["verdict"] for one in told["tournaments"][0]["agents"]} <= {"worse", "undecided"}
+    assert "every run has the same score" in here("compare", "a.db", "a.db", "--fail-on-regression").stdout
+    assert "no such store" in here("compare", "a.db", "c.db", code=2).stderr
+    assert "a number between 0 and 1" in here("compare", "a.db", "b.db", "--alpha", "5", code=2).stderr
