@@ -12,6 +12,19 @@ from sandbox.statistics.curves import (
 )
 from sandbox.statistics.estimates import Estimate, Unit, mean_score, paired_difference
 from sandbox.statistics.logrank import LogRank, log_rank
+from sandbox.statistics.profiles import (
+    convergence_targets,
+    data_profile,
+    performance_profile,
+    score_profile,
+)
+from sandbox.statistics.runtimes import (
+    budget_targets,
+    expected_running_time,
+    runtime_ecdf,
+    solved_shares,
+    times_to_targets,
+)
 from sandbox.statistics.survival import (
     Reach,
     reach,
@@ -21,6 +34,15 @@ from sandbox.statistics.survival import (
 )
 
 __all__ = [
+    "times_to_targets",
+    "solved_shares",
+    "score_profile",
+    "runtime_ecdf",
+    "performance_profile",
+    "expected_running_time",
+    "data_profile",
+    "convergence_targets",
+    "budget_targets",
     "Band",
     "Comparison",
     "Estimate",
