@@ -18,8 +18,9 @@ from sandbox.ending import reported
 @click.option("--agents", help="Only these agents, separated by commas; all if not given.")
 @reported
 def report(store: str, output: str | None, title: str | None, agents: str | None) -> None:
-    """Write a report of a store: one HTML file that needs no server, no network, and not even JavaScript.
+    """Write a report of a store, or of a published table (.csv), to look at.
 
+    One HTML file that needs no server, no network, and not even JavaScript.
     Leaderboard and verdicts, curves, costs, profiles, ranks, scores by problem, where the budget went,
     single runs request by request, methods and provenance. The same store gives the same bytes.
 
@@ -27,10 +28,12 @@ def report(store: str, output: str | None, title: str | None, agents: str | None
     Examples:
       sandbox report quickstart.db
       sandbox report quickstart.db -o report.html --title 'Five agents, 200 evaluations'
+      sandbox report published.csv
     """
     from sandbox.errors import UsageError
     from sandbox.export import whole
-    from sandbox.report.html.write import written
+    from sandbox.published import is_table, read, summary_of
+    from sandbox.report.html.write import of_store, of_table
 
     source = Path(store)
     target = Path(output) if output is not None else source.with_suffix(".html")
@@ -39,7 +42,12 @@ def report(store: str, output: str | None, title: str | None, agents: str | None
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"-o {target}: that is the store itself; name another file")
     names = None if agents is None else [name.strip() for name in agents.split(",") if name.strip()]
-    text = written(source, title, names)
+    if is_table(source):
+        if names is not None:
+            raise UsageError("--agents: chooses among the runs of a store, and this is a table")
+        text = of_table(summary_of(read(source)), source, title)
+    else:
+        text = of_store(source, title, names)
     try:
         with whole(target) as part:
             part.write_text(text, encoding="utf-8", newline="\n")

@@ -11,7 +11,7 @@ import numpy as np
 from sandbox.axes import amount
 from sandbox.budget import UNITS, Cost
 from sandbox.report.summary import Array, Summary
-from sandbox.statistics import Band, mean_curve, mean_score, normalised_regret, step_values
+from sandbox.statistics import Band, mean_curve, normalised_regret, step_values
 from sandbox.statistics.estimates import Estimate
 from sandbox.streams import stream
 from sandbox.tournament import Run
@@ -31,6 +31,11 @@ class Resource:
     horizon: float
     """The end of the axis: the limit, or the most that a run spent."""
     money: bool = False
+
+    @property
+    def grid(self) -> Array:
+        """Points of the axis at which curves are looked at."""
+        return np.linspace(0.0, self.horizon, POINTS)
 
     def of(self, cost: Cost) -> float:
         """How much of it is in a cost, in the units that people write."""
@@ -57,13 +62,20 @@ class Facts:
     """Each problem's baseline and optimum."""
 
     @property
+    def published(self) -> bool:
+        """Whether these are somebody's printed results, one number a method and problem."""
+        return self.summary.unit == "problems"
+
+    @property
     def drawn(self) -> list[str]:
         """The agents in figures, the best first."""
         return list(self.by_agent)[:DRAWN]
 
     @property
     def scaled(self) -> list[str]:
-        """The problems on which there is a way from the baseline to the optimum."""
+        """The problems on which there is a way from the baseline to the optimum, for runs to go."""
+        if self.published:
+            return []
         return [name for name, (low, high) in self.spans.items() if high > low]
 
     def table(self, agent: str, value: Callable[[Run], float]) -> Array:
@@ -75,41 +87,57 @@ class Facts:
             found[row[run.problem], column[run.seed]] = value(run)
         return found
 
-    def curve(self, agent: str, resource: Resource, grid: Array) -> Band | None:
-        """The part of the way to the optimum that the recommendation was at, mean over problems and seeds."""
+    def curves(self, agent: str) -> dict[str, Band]:
+        """On each resource the part of the way to the optimum that the recommendation was at, with a band.
+
+        Mean over problems and seeds; all resources see the same draws. Nothing where no problem has a way.
+        """
         wanted = {problem: i for i, problem in enumerate(self.scaled)}
         if not wanted:
-            return None
+            return {}
         column = {seed: i for i, seed in enumerate(self.seeds)}
-        curves = np.full((len(wanted), len(column), len(grid)), np.nan)
+        curves = np.full((len(wanted), len(column), len(self.resources) * POINTS), np.nan)
         for run in self.by_agent[agent]:
             if run.problem in wanted:
-                curves[wanted[run.problem], column[run.seed]] = progress(run, resource, grid)
-        return mean_curve(curves, stream(0, "report", "curve", resource.name))
+                way = 1.0 - normalised_regret([step.truth for step in run.steps], run.optimum, run.baseline)
+                pieces = [step_values(held_from(run, r), way, r.grid, 0.0) for r in self.resources]
+                curves[wanted[run.problem], column[run.seed]] = np.concatenate(pieces)
+        band = mean_curve(curves, stream(0, "report", "curve"))
+        return {resource.name: cut(band, i) for i, resource in enumerate(self.resources)}
 
     def truths(self, agent: str, problem: str, resource: Resource, grid: Array) -> Array | None:
         """The mean true score of the recommendation on one problem."""
         runs = [run for run in self.by_agent[agent] if run.problem == problem]
         if not runs:
             return None
-        return np.asarray(np.mean([held(run, resource, grid) for run in runs], axis=0))
+        values = [
+            step_values(held_from(run, resource), [step.truth for step in run.steps], grid, run.baseline)
+            for run in runs
+        ]
+        return np.asarray(np.mean(values, axis=0))
 
-    def spent(self, agent: str, resource: Resource) -> Estimate:
-        """What the agent spent of it in a run, mean over problems and seeds."""
-        amounts = self.table(agent, lambda run: resource.of(run.spent))
-        return mean_score(amounts, stream(0, "report", "spent", resource.name))
+    def spent(self, agent: str) -> dict[str, Estimate]:
+        """What the agent spent of each resource in a run, mean over problems and seeds."""
+        tables = [
+            self.table(agent, lambda run, r=resource: r.of(run.spent))  # type: ignore[misc]
+            for resource in self.resources
+        ]
+        band = mean_curve(np.stack(tables, axis=2), stream(0, "report", "spent"))
+        ends = zip(band.value.tolist(), band.low.tolist(), band.high.tolist(), strict=True)
+        return {r.name: Estimate(*end, band.level) for r, end in zip(self.resources, ends, strict=True)}
 
 
-def held(run: Run, resource: Resource, grid: Array) -> Array:
-    """The true score of what a run recommended when it had spent so much; the baseline before that."""
-    at = np.maximum.accumulate([resource.of(step.spent) for step in run.steps] or [0.0])
-    values = [step.truth for step in run.steps] or [run.baseline]
-    return step_values(at, values, grid, run.baseline)
+def held_from(run: Run, resource: Resource) -> Array:
+    """What had been spent when each recommendation of a run was made."""
+    return np.asarray(np.maximum.accumulate([resource.of(step.spent) for step in run.steps] or [0.0]))[
+        : len(run.steps)
+    ]
 
 
-def progress(run: Run, resource: Resource, grid: Array) -> Array:
-    """`held` as a part of the way from the baseline (0) to the optimum (1)."""
-    return 1.0 - normalised_regret(held(run, resource, grid), run.optimum, run.baseline)
+def cut(band: Band, i: int) -> Band:
+    """The `i`-th piece of a band over several grids of `POINTS` points."""
+    piece = slice(i * POINTS, (i + 1) * POINTS)
+    return Band(band.value[piece], band.low[piece], band.high[piece], band.level)
 
 
 def arrange(summaries: Sequence[Summary], runs: Sequence[Run]) -> list[Facts]:
@@ -145,6 +173,22 @@ def arrange(summaries: Sequence[Summary], runs: Sequence[Run]) -> list[Facts]:
             )
         )
     return found
+
+
+def arrange_table(summary: Summary) -> Facts:
+    """The facts of a published table: scores of methods on problems, and no runs."""
+    names = [standing.agent for standing in summary.standings]
+    values = [e.value for standing in summary.standings for e in standing.by_problem]
+    whole = (0.0, 1.0) if values and min(values) >= 0 and max(values) <= 1 else (np.nan, np.nan)
+    return Facts(
+        summary=summary,
+        number=0,
+        by_agent={name: [] for name in names},
+        everybody={name: [] for name in names},
+        numbers={name: i for i, name in enumerate(names)},
+        resources=(),
+        spans=dict.fromkeys(summary.problems, whole),
+    )
 
 
 _LABELS = {

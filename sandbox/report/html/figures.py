@@ -8,7 +8,7 @@ import numpy as np
 
 from sandbox.report.html.bars import Bar, bars
 from sandbox.report.html.drawing import legend
-from sandbox.report.html.facts import DRAWN, POINTS, Facts, Resource
+from sandbox.report.html.facts import DRAWN, Facts, Resource
 from sandbox.report.html.lines import Line, Span, line_chart, small_chart
 from sandbox.report.html.markup import Content, Markup, element, join
 from sandbox.report.html.reading import PURPOSES, Use
@@ -16,6 +16,8 @@ from sandbox.report.html.scales import padded
 from sandbox.report.html.scatter import Spot, scatter
 from sandbox.report.html.tables import cut_note
 from sandbox.report.html.wording import counted, listed
+from sandbox.report.summary import Array
+from sandbox.statistics import Band, Estimate
 
 WAY = "part of the way from a blind guess to the optimum"
 _PANELS = 60
@@ -50,35 +52,22 @@ def sample_words(facts: Facts) -> str:
     return f"{counted(problems, 'problem')} \N{MULTIPLICATION SIGN} {counted(seeds, 'seed')}"
 
 
-def grid_of(resource: Resource) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Points of the axis at which curves are looked at."""
-    return np.linspace(0.0, resource.horizon, POINTS)
-
-
 def curves(facts: Facts) -> Content:
     """Anytime curves: the part of the way to the optimum against each resource."""
     if not facts.scaled or not facts.resources:
         return None
     views = {}
+    bands = {agent: facts.curves(agent) for agent in facts.drawn}
     for resource in facts.resources:
-        grid = grid_of(resource)
-        lines = []
-        lowest, highest = 0.0, 1.0
-        for agent in facts.drawn:
-            band = facts.curve(agent, resource, grid)
-            if band is None:
-                continue
-            lines.append(
-                Line(facts.numbers[agent], agent, grid.tolist(), band.value.tolist(), band.low.tolist(),
-                     band.high.tolist())
-            )  # fmt: skip
-            lowest, highest = min(lowest, float(band.value.min())), max(highest, float(band.value.max()))
+        own = {agent: found[resource.name] for agent, found in bands.items()}
+        lowest = min(0.0, *(float(band.value.min()) for band in own.values()))
+        highest = max(1.0, *(float(band.value.max()) for band in own.values()))
         low = max(-1.0, float(np.floor(10 * lowest) / 10))
         views[resource.name] = line_chart(
-            lines,
+            [_line(facts, agent, resource.grid, band) for agent, band in own.items()],
             Span(f"{resource.label} spent", 0.0, resource.horizon, money=resource.money),
             Span(WAY, low, min(2.0, float(np.ceil(10 * highest) / 10)), percent=True),
-            f"Anytime curves of {listed([one.name for one in lines])} against {resource.label}",
+            f"Anytime curves of {listed(list(own))} against {resource.label}",
             levels=(1.0,) if low >= 0 else (0.0, 1.0),
         )
     left_out = len(facts.summary.problems) - len(facts.scaled)
@@ -92,6 +81,11 @@ def curves(facts: Facts) -> Content:
         f" {counted(left_out, 'problem')} left out, where a blind guess is optimal." if left_out else None,
         cut_note(facts, "Drawn are"),
     )
+
+
+def _line(facts: Facts, agent: str, grid: Array, band: Band) -> Line:
+    values = band.value.tolist(), band.low.tolist(), band.high.tolist()
+    return Line(facts.numbers[agent], agent, grid.tolist(), *values)
 
 
 def panels(facts: Facts) -> Content:
@@ -137,11 +131,12 @@ def panels(facts: Facts) -> Content:
 def cost(facts: Facts) -> Content:
     """Final score against what was spent."""
     spots_by = {}
-    for resource in _telling(facts):
-        spots = []
-        for standing in facts.summary.standings[:DRAWN]:
-            spent = facts.spent(standing.agent, resource)
-            spots.append(Spot(facts.numbers[standing.agent], standing.agent, spent, standing.score))
+    spent = {agent: facts.spent(agent) for agent in facts.drawn}
+    for resource in _telling(facts, spent):
+        spots = [
+            Spot(facts.numbers[s.agent], s.agent, spent[s.agent][resource.name], s.score)
+            for s in facts.summary.standings[:DRAWN]
+        ]
         front = _front(spots)
         spots_by[resource.name] = scatter(
             [Spot(s.agent, s.name, s.cost, s.score, s.name in front) for s in spots],
@@ -164,13 +159,13 @@ def cost(facts: Facts) -> Content:
     )
 
 
-def _telling(facts: Facts) -> list[Resource]:
+def _telling(facts: Facts, spent: Mapping[str, Mapping[str, Estimate]]) -> list[Resource]:
     """The resources of which agents spent different amounts, or else the first."""
-    means = {
-        resource.name: [facts.spent(agent, resource).value for agent in facts.drawn]
-        for resource in facts.resources
-    }
-    found = [r for r in facts.resources if max(means[r.name]) > 1.001 * min(means[r.name])]
+    found = []
+    for resource in facts.resources:
+        means = [of[resource.name].value for of in spent.values()]
+        if max(means) > 1.001 * min(means):
+            found.append(resource)
     return found or list(facts.resources[:1])
 
 

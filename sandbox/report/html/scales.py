@@ -147,6 +147,16 @@ def fixed(value: float, decimals: int = 3) -> str:
     return text if value >= 0 or float(text) == 0 else MINUS + text
 
 
+def percent(share: float, decimals: int = 0) -> str:
+    """A share in per cent, with a space that does not break; a dash for what is not known.
+
+    >>> percent(0.256), percent(float("nan"))
+    ('26\\xa0%', '\N{EN DASH}')
+    """
+    text = fixed(100 * share, decimals)
+    return f"{text}\N{NO-BREAK SPACE}%" if math.isfinite(share) else text
+
+
 def p_value(p: float) -> str:
     """A p-value as journals print it.
 

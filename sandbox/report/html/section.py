@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sandbox.report.html import figures, tables
+from sandbox.report.html.distributions import distributions
 from sandbox.report.html.facts import Facts
 from sandbox.report.html.markup import Content, Markup, element, join
 from sandbox.report.html.reading import Use
@@ -29,19 +30,24 @@ def tournament(facts: Facts, uses: Mapping[str, Sequence[Use]]) -> Markup:
         grid: list[Content] = [
             figures.curves(facts),
             figures.cost(facts),
+            *distributions(facts),
             figures.panels(facts),
         ]
         if len(summary.problems) > 1 or len(summary.standings) > 1:
             grid.append(_map(facts))
         if summary.comparisons:
             grid += [_wins(facts), _pairs(facts)]
-        grid.append(figures.breakdown(facts, uses))
+        if not facts.published:
+            grid.append(figures.breakdown(facts, uses))
         body.append(element("div", join(*grid), class_="grid"))
     return element("section", *body, class_="tournament", data_tournament=str(n), aria_labelledby=f"t{n}")
 
 
 def _design(facts: Facts) -> list[Content]:
     summary = facts.summary
+    if facts.published:
+        methods, problems = counted(len(facts.everybody), "method"), counted(len(summary.problems), "problem")
+        return [f"published results · {methods} \N{MULTIPLICATION SIGN} {problems}, one score each"]
     runs = sum(len(runs) for runs in facts.everybody.values())
     parts: list[Content] = [
         element("b", budget_words(summary.budget)),
@@ -81,6 +87,14 @@ def _axis_switch(facts: Facts) -> Content:
 
 
 def _note(facts: Facts) -> Markup:
+    if facts.published:
+        return element(
+            "p",
+            "Scores as published, one a method and problem. Interval of the mean: 95 %, bootstrap over "
+            "problems; "
+            "it and all verdicts speak of other problems of the kind, since nothing is known of other seeds.",
+            class_="caption",
+        )
     return element(
         "p",
         "Score: the noiseless score of what an agent finally recommended, which no agent ever sees; mean "
@@ -127,8 +141,10 @@ def _map(facts: Facts) -> Markup:
         f"t{facts.number}-map",
         "Score by problem",
         tables.by_problem(facts),
-        f"Mean true score over {counted(len(facts.seeds), 'seed')}; bold: the best of a row. The darker, the "
-        "nearer to the problem's optimum (ten steps from a blind guess).",
+        "Scores as published; bold: the best of a row. The darker, the higher (ten steps from 0 to 1)."
+        if facts.published
+        else f"Mean true score over {counted(len(facts.seeds), 'seed')}; bold: the best of a row. The "
+        "darker, the nearer to the problem's optimum (ten steps from a blind guess).",
         tables.cut_note(facts, "Shown are"),
         wide=True,
     )
@@ -139,9 +155,13 @@ def _wins(facts: Facts) -> Markup:
         f"t{facts.number}-wins",
         "Probability of winning",
         tables.wins(facts),
-        "Per cent of pairs of runs, on the same problem with the same luck, in which the agent of the "
-        "row ends "
-        "ahead of the agent of the column; ties count half. Framed: decided after Holm's correction.",
+        "Per cent of problems on which the method of the row is ahead of the method of the column; ties "
+        "count "
+        "half. Framed: decided after Holm's correction."
+        if facts.published
+        else "Per cent of pairs of runs, on the same problem with the same luck, in which the agent of the "
+        "row ends ahead of the agent of the column; ties count half. Framed: decided after Holm's "
+        "correction.",
         tables.cut_note(facts, "Shown are"),
     )
 

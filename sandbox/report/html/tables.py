@@ -8,9 +8,9 @@ from sandbox.report.html.drawing import key
 from sandbox.report.html.facts import DRAWN, Facts
 from sandbox.report.html.intervals import Forest
 from sandbox.report.html.markup import Content, Markup, element, join
-from sandbox.report.html.scales import fixed, p_value, short, signed
+from sandbox.report.html.scales import fixed, p_value, percent, short, signed
 from sandbox.report.html.wording import interval, rank_ranges, towards
-from sandbox.report.summary import TARGETS
+from sandbox.report.summary import TARGETS, Standing
 from sandbox.statistics import Reach
 
 
@@ -42,31 +42,39 @@ def leaderboard(facts: Facts) -> Markup:
     summary = facts.summary
     forest = Forest([standing.score for standing in summary.standings])
     ranges = rank_ranges(summary)
-    level = f"{100 * summary.standings[0].score.level:.0f}\N{NO-BREAK SPACE}% interval"
+    level = f"{percent(summary.standings[0].score.level)} interval"
     paid = summary.axis != "usd" and any(standing.dollars for standing in summary.standings)
     unit = facts.resources[0].label if facts.resources else summary.axis
+    published, ranks = facts.published, summary.mean_ranks
     columns: list[Content] = [
         ("Rank", "The ranks that the decided pairs leave open: below all that beat it, above all it beats."),
-        "Agent",
-        ("Score", "Noiseless score of what was recommended, mean over problems of means over seeds.", "num"),
-        (level, "Bootstrap over seeds, within problems.", "num"),
+        "Method" if published else "Agent",
+        ("Mean score", "Mean over problems.", "num")
+        if published
+        else (
+            "Score",
+            "Noiseless score of what was recommended, mean over problems of means over seeds.",
+            "num",
+        ),
+        (level, f"Bootstrap over {summary.unit}{'' if published else ', within problems'}.", "num"),
         element("span", forest.head(), class_="axis-head"),
-        ("Gap", "Mean normalised regret: 0 % is the optimum, 100 % a blind guess.", "num"),
     ]
-    for part in TARGETS:
+    if not published:
+        columns.append(("Gap", "Mean normalised regret: 0 % is the optimum, 100 % a blind guess.", "num"))
+    if ranks is not None:
+        columns.append(("Mean rank", "Over problems; 1 is the best, ties share.", "num"))
+    for part in () if published else TARGETS:
         why = f"Median {unit} until {part:.0%} of the way from a blind guess to the optimum was reached"
         columns.append(
             (
-                f"{unit.capitalize()} to {100 * part:.0f}\N{NO-BREAK SPACE}%",
+                f"{unit.capitalize()} to {percent(part)}",
                 f"{why}; the share of runs beside it.",
                 "num",
             )
         )
     if paid:
-        columns.append(
-            (f"Dollars to {100 * TARGETS[-1]:.0f}\N{NO-BREAK SPACE}%", "The same in US dollars.", "num")
-        )
-    columns.append(("Runs", "Runs behind this row.", "num"))
+        columns.append((f"Dollars to {percent(TARGETS[-1])}", "The same in US dollars.", "num"))
+    columns.append(("Problems" if published else "Runs", "Behind this row.", "num"))
     rows = []
     for standing in summary.standings:
         number = facts.numbers[standing.agent]
@@ -77,8 +85,11 @@ def leaderboard(facts: Facts) -> Markup:
             cell(fixed(standing.score.value), "num strong", standing.score.value),
             cell(interval(standing.score), "num", standing.score.low),
             cell(forest.row(standing.score, number), "forest"),
-            cell(_percent(standing.gap), "num", standing.gap),
         ]
+        if not published:
+            cells.append(cell(percent(standing.gap), "num", standing.gap))
+        if ranks is not None:
+            cells.append(cell(fixed(ranks[standing.agent], 2), "num", ranks[standing.agent]))
         cells += [_reach(reach) for reach in standing.reached]
         if paid:
             cells.append(
@@ -90,20 +101,12 @@ def leaderboard(facts: Facts) -> Markup:
     return scrolling("Leaderboard", table)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%" if math.isfinite(share) else "\N{EN DASH}"
-
-
 def _reach(reach: Reach, unit: str = "") -> Markup:
     """Median cost to a target, and the share of runs that came there where it is not all."""
     open_ended = reach.median is None
     median = reach.horizon if reach.median is None else reach.median
     cost = ("> " if open_ended else "") + unit + short(median)
-    share = (
-        None
-        if reach.reached == reach.runs
-        else element("small", f" {100 * reach.share:.0f}\N{NO-BREAK SPACE}%")
-    )
+    share = None if reach.reached == reach.runs else element("small", f" {percent(reach.share)}")
     return cell(join(cost, share), "num", median + (1e12 if open_ended else 0.0))
 
 
@@ -111,37 +114,49 @@ def by_problem(facts: Facts) -> Markup:
     """A heat map as a table: one row a problem, one column an agent, coloured by the way to the optimum."""
     summary = facts.summary
     drawn = [standing for standing in summary.standings if standing.agent in set(facts.drawn)]
-    heads: list[Content] = [
-        element("th", "Problem", scope="col"),
-        element("th", "Optimum", scope="col", class_="num"),
-    ]
-    heads += [
-        element("th", key(facts.numbers[s.agent]), s.agent, scope="col", class_="num",
-                data_agent=str(facts.numbers[s.agent]))
-        for s in drawn
-    ]  # fmt: skip
+    heads: list[Content] = [element("th", "Problem", scope="col")]
+    if not facts.published:
+        heads.append(element("th", "Optimum", scope="col", class_="num"))
+    for standing in drawn:
+        number = facts.numbers[standing.agent]
+        heads.append(
+            element("th", key(number), standing.agent, scope="col", class_="num", data_agent=str(number))
+        )
     rows = []
     for i, problem in enumerate(summary.problems):
-        baseline, optimum = facts.spans[problem]
-        means = [standing.by_problem[i] for standing in drawn]
-        best = max((fixed(mean.value) for mean in means), default="")
-        cells: list[Content] = [element("th", problem, scope="row"), cell(fixed(optimum), "num", optimum)]
-        for standing, mean in zip(drawn, means, strict=True):
-            way = (mean.value - baseline) / (optimum - baseline) if optimum > baseline else math.nan
-            shade = f" h{min(9, max(0, int(10 * way)))}" if math.isfinite(way) else ""
-            lead = " best" if fixed(mean.value) == best else ""
-            tip = f"{standing.agent} on {problem}: {fixed(mean.value)}, interval {interval(mean)}"
-            if math.isfinite(way):
-                tip += f", {100 * way:.0f}\N{NO-BREAK SPACE}% of the way from {fixed(baseline)} to {fixed(optimum)}"
-            cells.append(
-                cell(fixed(mean.value), f"num heat{shade}{lead}", mean.value,
-                     data_agent=str(facts.numbers[standing.agent]), data_tip=tip)
-            )  # fmt: skip
+        optimum = summary.optima[i]
+        best = max((fixed(standing.by_problem[i].value) for standing in drawn), default="")
+        cells: list[Content] = [element("th", problem, scope="row", data_tip=problem)]
+        if not facts.published:
+            cells.append(cell(fixed(optimum), "num", optimum))
+        cells += [_heat(facts, standing, i, best) for standing in drawn]
         rows.append(element("tr", *cells))
     table = element(
         "table", element("thead", element("tr", *heads)), element("tbody", join(*rows)), class_="map sortable"
     )
     return scrolling("Scores by problem", table)
+
+
+def _heat(facts: Facts, standing: Standing, i: int, best: str) -> Markup:
+    """One agent's score on problem `i`; `best` is the row's highest as it is written."""
+    problem, mean, number = facts.summary.problems[i], standing.by_problem[i], facts.numbers[standing.agent]
+    baseline, optimum = facts.spans[problem]
+    written = fixed(mean.value)
+    way = (mean.value - baseline) / (optimum - baseline) if optimum > baseline else math.nan
+    shade = f" h{min(9, max(0, int(10 * way)))}" if math.isfinite(way) else ""
+    tip = f"{standing.agent} on {problem}: {written}"
+    if math.isfinite(mean.low):
+        tip += f", interval {interval(mean)}"
+    if math.isfinite(way) and not facts.published:
+        tip += f", {percent(way)} of the way from {fixed(baseline)} to {fixed(optimum)}"
+    return cell(
+        written,
+        f"num heat{shade}{' best' if written == best else ''}",
+        mean.value,
+        data_agent=str(number),
+        data_tip=tip,
+        data_problem=None if facts.published else f"{facts.number} {i}",
+    )
 
 
 def wins(facts: Facts) -> Markup:
@@ -168,7 +183,8 @@ def wins(facts: Facts) -> Markup:
             _, _, share = towards(pair, agent)
             decided = " decided" if pair.winner is not None else ""
             tip = (
-                f"{agent} is ahead of {other} in {100 * share:.0f}\N{NO-BREAK SPACE}% of {pair.pairs:,} pairs of runs, "
+                f"{agent} is ahead of {other} in {percent(share)} of {pair.pairs:,} "
+                f"{'problems' if facts.published else 'pairs of runs'}, "
                 f"ties counting half; {'decided' if decided else 'undecided'}, adjusted p "
                 f"{p_value(pair.p_adjusted)}"
             )
@@ -189,13 +205,9 @@ def pairs(facts: Facts, most: int = 300) -> Markup:
     columns: list[Content] = [
         "Better",
         "Worse",
-        (
-            "Difference",
-            "Mean over problems of the mean over seeds of the paired difference in true score.",
-            "num",
-        ),
-        ("Interval", "Bootstrap over paired seeds, within problems.", "num"),
-        ("Wins", "Share of pairs of runs in which the better one is ahead; ties count half.", "num"),
+        ("Difference", "Mean of the paired differences.", "num"),
+        ("Interval", "Bootstrap over pairs.", "num"),
+        ("Wins", "Share of pairs in which the better one is ahead; ties count half.", "num"),
         ("p", "Sign-flip test of this pair alone.", "num"),
         ("p, Holm", "Corrected for all pairs of the tournament.", "num"),
         "Verdict",
@@ -212,7 +224,7 @@ def pairs(facts: Facts, most: int = 300) -> Markup:
                 element("td", key(numbers[1]), other, class_="agent"),
                 cell(signed(d.value), "num", d.value),
                 cell(interval(d), "num", d.low),
-                cell(f"{100 * share:.0f}\N{NO-BREAK SPACE}%", "num", share),
+                cell(percent(share), "num", share),
                 cell(p_value(pair.p), "num", pair.p),
                 cell(p_value(pair.p_adjusted), "num", pair.p_adjusted),
                 cell("undecided" if pair.winner is None else f"{pair.winner} beats {other}", "verdict"),

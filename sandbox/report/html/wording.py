@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sandbox.budget import Budget, in_units
 from sandbox.report.html.markup import Content, Markup, element, join
-from sandbox.report.html.scales import fixed, p_value, short, signed
+from sandbox.report.html.scales import fixed, p_value, percent, short, signed
 from sandbox.report.summary import Summary
 from sandbox.statistics import Comparison, Estimate
 
@@ -69,12 +69,12 @@ def headline(summary: Summary) -> str:
     if len(ranked) == 1:
         return f"Only {ranked[0]} can be judged, so there is nothing to compare it with."
     if not summary.comparisons:
-        return f"{counted(len(ranked), 'agent')} were not compared pair by pair."
+        return f"{listed(ranked)} were not compared."
     wins = beaten(summary)
     lost = {loser for others in wins.values() for loser in others}
     unbeaten = [agent for agent in ranked if agent not in lost]
     if not lost:
-        return f"Nothing is decided between {listed(ranked)}."
+        return f"Nothing is decided between {listed(ranked)}: no pair of them survives Holm's correction."
     if len(unbeaten) == 1:
         best = unbeaten[0]
         if len(wins[best]) == len(ranked) - 1:
@@ -108,9 +108,7 @@ def interval(estimate: Estimate, decimals: int = 3) -> str:
 def difference(pair: Comparison, first: str) -> str:
     """A decided pair's numbers, as they stand behind its verdict."""
     _, d, _ = towards(pair, first)
-    spread = (
-        "" if not math.isfinite(d.low) else f", {100 * d.level:.0f}\N{NO-BREAK SPACE}% interval {interval(d)}"
-    )
+    spread = "" if not math.isfinite(d.low) else f", {percent(d.level)} interval {interval(d)}"
     return f"by {fixed(d.value)}{spread}, adjusted p {_p(pair.p_adjusted)}"
 
 
@@ -165,7 +163,8 @@ def undecided_words(summary: Summary, seen: dict[frozenset[str], float]) -> Cont
             f"; smallest difference that could have been seen {short(float(f'{least:.2g}'))}" if least else ""
         )
         parts += ["; " if i else "", f"{first} and {other}"]
-        parts.append(element("span", f" ({signed(d.value)}{spread}{power})", class_="numbers"))
+        numbers = f" ({signed(d.value)}{spread}, adjusted p {_p(pair.p_adjusted)}{power})"
+        parts.append(element("span", numbers, class_="numbers"))
     if len(pairs) > 20:
         parts.append(f"; and {len(pairs) - 20} more pairs, which the table of pairs has")
     return element("p", *parts, ".", class_="undecided")

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from sandbox.errors import UsageError, nearest
 from sandbox.report.html import reading
-from sandbox.report.html.facts import arrange
+from sandbox.report.html.facts import arrange, arrange_table
 from sandbox.report.html.methods import methods
 from sandbox.report.html.page import page
 from sandbox.report.html.sample import sample
 from sandbox.report.html.section import tournament
-from sandbox.report.summary import summarise
+from sandbox.report.summary import Summary, summarise
 from sandbox.store import Store
 
 
-def written(path: Path, title: str | None = None, agents: Collection[str] | None = None) -> str:
+def of_store(path: Path, title: str | None = None, agents: Collection[str] | None = None) -> str:
     """The report of the store at `path` as HTML; equal stores give equal texts.
 
     Args:
@@ -51,3 +51,17 @@ def written(path: Path, title: str | None = None, agents: Collection[str] | None
     sections = [tournament(fact, uses) for fact in facts]
     end = methods(facts, origins, versions, reading.fingerprint(runs), path.name, older)
     return page(heading, facts, sections, opened, end)
+
+
+def of_table(summary: Summary, path: Path, title: str | None = None) -> str:
+    """The report of a published table as HTML.
+
+    Args:
+        summary: of the table, its unit "problems".
+        path: where the table is.
+        title: what stands at the top; None for the table's name.
+    """
+    facts = [arrange_table(summary)]
+    end = methods(facts, [], [], summary.settings, path.name, 0)
+    heading = title or f"Published results: {summary.scenario}"
+    return page(heading, facts, [tournament(fact, {}) for fact in facts], None, end)
