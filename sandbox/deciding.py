@@ -18,9 +18,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from sandbox.board import Board
 from sandbox.budget import Budget, in_units
 from sandbox.errors import UsageError
-from sandbox.play import Board, aside, source_of
+from sandbox.play import aside, source_of
 from sandbox.report import terminal
 from sandbox.runner import cores, play_missing
 from sandbox.scenario import Source

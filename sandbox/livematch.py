@@ -157,7 +157,8 @@ def play_live(
         ScenarioError: if a problem is not solved by a chat model.
         KeyboardInterrupt: after Ctrl-C; what was answered is kept here too.
     """
-    with alone(store.path) as free:
+    expected = store.keys().union(*[match.keys for match in matches])
+    with alone(store.path, len(expected)) as free:
         if not free:
             raise StoreError(f"{store.path}: another process is playing into it, and would pay twice")
         return asyncio.run(_Evening(store, matches, settings, report).play())

@@ -100,4 +100,33 @@ def compare(first: str, second: str, alpha: float, fail: bool, as_json: bool) ->
     return work(Path(first), Path(second), alpha, as_json, fail)
 
 
-COMMANDS: tuple[click.Command, ...] = (compare, reprice, show)
+@click.command()
+@click.argument("store", type=click.Path())
+@click.option("--once", is_flag=True, help="Show how it stands now, and end.")
+@click.option("--wait", is_flag=True, help="Wait for the store, if there is none yet.")
+@click.option("--expect", type=click.IntRange(1), help="Runs that it will hold, where nobody here plays it.")
+@click.option(
+    "--every",
+    type=click.FloatRange(0.05, 3600),
+    default=1.0,
+    show_default=True,
+    help="Seconds between looks.",
+)
+@reported
+def watch(store: str, once: bool, wait: bool, expect: int | None, every: float) -> int:
+    """Follow a store that somebody plays into, here or elsewhere: who leads, how fast, how long still.
+
+    The store is only read. It ends when all is played, or with Ctrl-C; a copy of a store that is brought
+    here from time to time can be followed, too.
+
+    \b
+    Examples:
+      sandbox watch quickstart.db
+      sandbox watch copied.db --expect 300 --every 10
+    """
+    from sandbox.watching import watch as work
+
+    return work(Path(store), once=once, wait=wait, expect=expect, every=every)
+
+
+COMMANDS: tuple[click.Command, ...] = (compare, reprice, show, watch)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, fields
@@ -14,19 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import click
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.console import Console
 from rich.text import Text
 
 from sandbox import forecast, livematch
+from sandbox.board import Board
 from sandbox.budget import Budget
 from sandbox.errors import MissingExtra, UsageError
 from sandbox.limits import Limits, Retry
@@ -79,8 +69,6 @@ class LiveOptions:
 
 LIVE_OPTIONS = tuple(field.name for field in fields(LiveOptions))
 _OPENAI = "https://api.openai.com/v1"
-_SILENCE = 5.0
-"""Wall seconds between two lines of progress where there is no terminal."""
 
 
 def run_tournament(
@@ -308,62 +296,3 @@ def _announce(console: Console, path: Path, total: int, todo: int) -> None:
         console.print(f"all {total} matches are in {path} already; --fresh plays them again")
     elif todo < total:
         console.print(f"{total - todo} of {total} matches are in {path} already; playing the other {todo}")
-
-
-class Board:
-    """Progress, time left, and who leads, while matches are played."""
-
-    def __init__(self, console: Console, total: int) -> None:
-        self._console = console
-        self._total = total
-        self._done = 0
-        self._gaps: dict[str, list[float]] = defaultdict(list)
-        self._failed = 0
-        self._spoke_at = self._started = time.monotonic()
-        self._bar = Progress(
-            TextColumn("playing"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("matches"),
-            TimeElapsedColumn(),
-            TextColumn("left:"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._task = self._bar.add_task("", total=total)
-        self._live = Live(self._picture(), console=console, refresh_per_second=4, transient=True)
-
-    def __enter__(self) -> Board:
-        if self._console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            self._live.stop()
-
-    def add(self, runs: list[Run]) -> None:
-        """Count a match that was stored."""
-        self._done += 1
-        for run in runs:
-            if run.error is not None:
-                self._failed += 1
-                continue
-            self._gaps[run.agent].append(run.gap)
-        self._bar.update(self._task, completed=self._done)
-        if self._console.is_terminal:
-            self._live.update(self._picture())
-        elif time.monotonic() - self._spoke_at >= _SILENCE or self._done == self._total:
-            self._spoke_at = time.monotonic()
-            rate = self._done / max(self._spoke_at - self._started, 1e-9)
-            left = (self._total - self._done) / rate
-            leader = self._standings()[0][0] if self._gaps else "nobody"
-            click.echo(f"{self._done}/{self._total} matches, {left:.0f} s left, {leader} leads", err=True)
-
-    def _standings(self) -> list[tuple[str, int, float]]:
-        means = [(agent, len(gaps), sum(gaps) / len(gaps)) for agent, gaps in self._gaps.items()]
-        return sorted(means, key=lambda row: row[2])
-
-    def _picture(self) -> Group:
-        failed = [Text(f"{self._failed} runs failed", style="red")] if self._failed else []
-        return Group(self._bar, terminal.running(self._standings()), *failed)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from sandbox.engines.results import Played
 from sandbox.errors import StoreError
@@ -44,7 +47,8 @@ def play_missing(
     Raises:
         StoreError: if the store cannot be written, or another process removed runs from it.
     """
-    with alone(store.path) as first:
+    expected = store.keys().union(*[match.keys for match in matches])
+    with alone(store.path, len(expected)) as first:
         todo = missing(store, matches)
         played = _engine(engine)(
             _fresh(store, todo if first else todo[::-1]), min(jobs, len(todo)), run_limit
@@ -75,23 +79,67 @@ def _fresh(store: Store, matches: Sequence[Match]) -> Iterator[Match]:
             yield match
 
 
+class Player(NamedTuple):
+    """Who is playing into a store, and how many runs it will hold then."""
+
+    runs: int
+    process: int
+    host: str
+
+    @property
+    def gone(self) -> bool:
+        """Whether the process has ended without a word; never known of another machine's."""
+        if self.host != platform.node():
+            return False
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
+
+
+def player(store: Path) -> Player | None:
+    """Who says that he plays into the store at this path; None if nobody does, or nobody can know."""
+    try:
+        runs, process, host = json.loads(_lock_of(store).read_text("utf-8"))
+        return Player(int(runs), int(process), str(host))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _lock_of(store: Path) -> Path:
+    return store.with_name(store.name + ".lock")
+
+
 @contextmanager
-def alone(store: Path) -> Iterator[bool]:
-    """Whether no other process is playing into this store."""
+def alone(store: Path, expected: int = 0) -> Iterator[bool]:
+    """Whether no other process is playing into this store.
+
+    Args:
+        store: its path.
+        expected: how many runs it will hold in the end; for whoever watches.
+    """
     try:
         import fcntl
     except ImportError:  # no such locks here: two processes would only do some work twice
         yield True
         return
-    path = store.with_name(store.name + ".lock")
+    path = _lock_of(store)
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(path.open("w"))
+            file = stack.enter_context(
+                path.open("a", encoding="utf-8")
+            )  # another's words stay, until it is ours
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:  # another process holds it; or there can be no lock here, and nothing depends on it
             yield False
             return
         try:
+            with suppress(OSError):  # on a full disk nobody is told, and nothing depends on it
+                os.ftruncate(file.fileno(), 0)
+                os.write(file.fileno(), json.dumps([expected, os.getpid(), platform.node()]).encode())
             yield True
         finally:
             path.unlink(missing_ok=True)

@@ -21,8 +21,9 @@ FLOORS = (
     "budget", "axes", "claims", "protocol", "trace", "codec", "manners", "limits", "pricelist", "bridge",
     "assembly", "session", "asktell", "worlds", "whitebox", "drivers", "journal", "statistics",
     "fingerprint", "scenario", "registry", "tournament", "tables", "store", "engines", "runner",
-    "livematch", "retiming", "repricing", "report", "published", "testing", "export", "reporting",
-    "forecast", "play", "deciding", "checking", "browse", "comparing", "reckoning", "looking", "cli",
+    "livematch", "retiming", "repricing", "report", "board", "published", "testing", "export",
+    "reporting", "forecast", "play", "deciding", "checking", "browse", "comparing", "watching",
+    "reckoning", "looking", "cli",
 )  # fmt: skip
 """The files and folders of sandbox/ from the ground up; a new one takes its place here."""
 LAZY = {"agents.dual_model", "agents.neural_bandit"}

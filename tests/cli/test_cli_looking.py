@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,3 +61,43 @@ def test_two_stores_are_compared(here: Here, sandbox: Here) -> None:
     assert "every run has the same score" in here("compare", "a.db", "a.db", "--fail-on-regression").stdout
     assert "no such store" in here("compare", "a.db", "c.db", code=2).stderr
     assert "a number between 0 and 1" in here("compare", "a.db", "b.db", "--alpha", "5", code=2).stderr
+
+
+def test_a_tournament_is_watched_from_before_its_beginning_to_its_end(
+    program: list[str], sandbox: Here, folder: Path
+) -> None:
+    watching = subprocess.Popen(
+        [*program, "watch", "quickstart.db", "--wait", "--every", "0.1"], cwd=folder, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        playing = sandbox(*QUICK, "--budget", "evaluations=100")
+        out, err = watching.communicate(timeout=60)
+    finally:
+        watching.kill()
+    assert (watching.returncode, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[-1].startswith("quickstart.db: complete")
+    assert lines[-2].startswith("48/48 runs, 0 s left")
+    assert "48/48 matches, 0 s left" in playing.stderr
+    assert "spent, " in playing.stderr
+    counts = [int(line.split("/")[0]) for line in lines[:-1]]
+    assert counts == sorted(set(counts))
+    once = sandbox("watch", "quickstart.db", "--once").stdout
+    assert "agent so far" in once
+    assert "48 runs" in once
+    assert "--wait waits for it" in sandbox("watch", "absent.db", code=2).stderr
+
+
+def test_ctrl_c_ends_watching(program: list[str], sandbox: Here, folder: Path) -> None:
+    sandbox(*QUICK, "--budget", "evaluations=10")
+    watching = subprocess.Popen(
+        [*program, "watch", "quickstart.db", "--every", "0.1"], cwd=folder, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert watching.stdout is not None
+    assert watching.stdout.readline().startswith("48 runs")
+    watching.send_signal(signal.SIGINT)
+    _, err = watching.communicate(timeout=30)
+    assert watching.returncode == 130
+    assert err.startswith("48 runs")
