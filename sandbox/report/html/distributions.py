@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from sandbox.report.html.facts import POINTS, Facts, Resource, cut, held_from
+from sandbox.report.html.facts import POINTS, Facts, Resource, cut
 from sandbox.report.html.figures import WAY, by_resource, figure, sample_words
 from sandbox.report.html.lines import Line, Span, line_chart
 from sandbox.report.html.markup import Content, Markup
@@ -50,7 +50,7 @@ class Runtimes:
         for run in facts.by_agent[agent]:
             if run.problem in row:
                 cell = row[run.problem], column[run.seed]
-                spent = held_from(run, resource)
+                spent = facts.held_from(run)[resource.name]
                 whole = max(resource.of(run.spent), float(spent[-1]) if len(spent) else 0.0)
                 places, hit = self._places[agent][run.key]
                 hits[cell] = hit

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sandbox.axes import amount
+from sandbox.axes import TOKENS, amount
 from sandbox.budget import UNITS, Cost
 from sandbox.report.summary import Array, Summary
 from sandbox.statistics import Band, mean_curve, normalised_regret, step_values
@@ -20,6 +20,7 @@ DRAWN = 12
 """Agents in figures, the best by mean score; tables have all."""
 POINTS = 81
 """Of a curve."""
+_UNITS = np.array(list(UNITS.values()), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class Facts:
     seeds: tuple[int, ...] = ()
     spans: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Each problem's baseline and optimum."""
+    _spent: dict[str, dict[str, Array]] = field(default_factory=dict, repr=False)
+    """Of runs by their keys; filled when asked for."""
 
     @property
     def published(self) -> bool:
@@ -87,6 +90,15 @@ class Facts:
             found[row[run.problem], column[run.seed]] = value(run)
         return found
 
+    def held_from(self, run: Run) -> dict[str, Array]:
+        """What of each resource had been spent when each recommendation of a run was made."""
+        if run.key not in self._spent:
+            columns = np.array([step.spent for step in run.steps], dtype=np.float64).reshape(-1, len(UNITS)).T
+            of = dict(zip(UNITS, columns / _UNITS[:, None], strict=True))
+            of[TOKENS] = of["prompt_tokens"] + of["completion_tokens"]
+            self._spent[run.key] = {r.name: np.maximum.accumulate(of[r.name]) for r in self.resources}
+        return self._spent[run.key]
+
     def curves(self, agent: str) -> dict[str, Band]:
         """On each resource the part of the way to the optimum that the recommendation was at, with a band.
 
@@ -100,7 +112,8 @@ class Facts:
         for run in self.by_agent[agent]:
             if run.problem in wanted:
                 way = 1.0 - normalised_regret([step.truth for step in run.steps], run.optimum, run.baseline)
-                pieces = [step_values(held_from(run, r), way, r.grid, 0.0) for r in self.resources]
+                spent = self.held_from(run)
+                pieces = [step_values(spent[r.name], way, r.grid, 0.0) for r in self.resources]
                 curves[wanted[run.problem], column[run.seed]] = np.concatenate(pieces)
         band = mean_curve(curves, stream(0, "report", "curve"))
         return {resource.name: cut(band, i) for i, resource in enumerate(self.resources)}
@@ -111,7 +124,9 @@ class Facts:
         if not runs:
             return None
         values = [
-            step_values(held_from(run, resource), [step.truth for step in run.steps], grid, run.baseline)
+            step_values(
+                self.held_from(run)[resource.name], [step.truth for step in run.steps], grid, run.baseline
+            )
             for run in runs
         ]
         return np.asarray(np.mean(values, axis=0))
@@ -125,13 +140,6 @@ class Facts:
         band = mean_curve(np.stack(tables, axis=2), stream(0, "report", "spent"))
         ends = zip(band.value.tolist(), band.low.tolist(), band.high.tolist(), strict=True)
         return {r.name: Estimate(*end, band.level) for r, end in zip(self.resources, ends, strict=True)}
-
-
-def held_from(run: Run, resource: Resource) -> Array:
-    """What had been spent when each recommendation of a run was made."""
-    return np.asarray(np.maximum.accumulate([resource.of(step.spent) for step in run.steps] or [0.0]))[
-        : len(run.steps)
-    ]
 
 
 def cut(band: Band, i: int) -> Band:
@@ -195,7 +203,7 @@ _LABELS = {
     "evaluations": "evaluations",
     "rows": "rows scored",
     "completions": "completions",
-    "tokens": "tokens",
+    TOKENS: "tokens",
     "prompt_tokens": "prompt tokens",
     "completion_tokens": "completion tokens",
     "usd": "US dollars",
@@ -207,7 +215,7 @@ _LABELS = {
 
 def _resources(summary: Summary, runs: Sequence[Run]) -> tuple[Resource, ...]:
     """What the tournament limits, and evaluations, tokens, money and seconds where any were spent."""
-    names = dict.fromkeys([summary.axis, "evaluations", "tokens", "usd", "seconds"])
+    names = dict.fromkeys([summary.axis, "evaluations", TOKENS, "usd", "seconds"])
     found = []
     for name in names:
         limit = summary.budget.limits().get(name)
