@@ -124,6 +124,12 @@ def test_in_every_replicate_somebody_is_on_the_front(seed):
     }
 
 
+def test_rounding_dominates_nobody():
+    same = np.ones((2, 3))
+    _, found = place({"a": same * (0.1 + 0.2), "b": same * 0.3}, {"a": same * 0.7, "b": same * (0.8 - 0.1)})
+    assert [(p.on_front, p.share) for p in found.values()] == [(True, 1), (True, 1)]
+
+
 def test_shared_luck_settles_what_own_luck_leaves_open():
     luck = stream(2, "luck").normal(size=(4, 8))
     costs = {"a": np.ones((4, 8)), "b": np.ones((4, 8))}
