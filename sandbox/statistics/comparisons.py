@@ -23,13 +23,15 @@ from sandbox.statistics.estimates import (
     Estimate,
     Unit,
     differences,
-    mean_of_strata,
+    means_of_strata,
     strata,
     table,
 )
 
 _EXACT_UP_TO = 14
 """Pairs that differ, up to which all sign patterns are enumerated (2^14 = 16,384)."""
+_AT_ONCE = 256
+"""Pairs of competitors whose replicates are in memory together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +113,24 @@ def all_pairs(
     # The smallest p of drawn flips is 1 / (flips + 1): ten times finer than Holm's first step.
     flips = max(flips, math.ceil(10 * len(names) / alpha))
     key = int(rng.integers(2**63))
-    found = []
+    cells = []
     for a, b in names:
         try:
-            samples = strata(differences(tables[a], tables[b]), unit)
+            cells.append(strata(differences(tables[a], tables[b]), unit))
         except ValueError as error:
             raise ValueError(f"{a} against {b}: {error}") from error
-        difference = mean_of_strata(samples, np.random.default_rng([key, 0]), level, replicates)
-        p = _sign_flip(samples, np.random.default_rng([key, 1]), flips)
-        found.append((a, b, samples, difference, p))
+    gaps = [
+        difference
+        for start in range(0, len(cells), _AT_ONCE)
+        for difference in means_of_strata(
+            cells[start : start + _AT_ONCE], np.random.default_rng([key, 0]), level, replicates
+        )
+    ]
+    chances = [_sign_flip(samples, np.random.default_rng([key, 1]), flips) for samples in cells]
+    found = [
+        (*pair, samples, difference, p)
+        for pair, samples, difference, p in zip(names, cells, gaps, chances, strict=True)
+    ]
     adjusted = holm([p for *_, p in found])
     return tuple(
         Comparison(

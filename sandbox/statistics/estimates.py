@@ -95,6 +95,23 @@ def mean_score(
     return mean_of_strata(strata(table(x), unit), rng, level, replicates)
 
 
+def mean_scores(
+    many: Sequence[npt.ArrayLike],
+    rng: np.random.Generator,
+    level: float = 0.95,
+    unit: Unit = "seeds",
+    replicates: int = 10_000,
+) -> list[Estimate]:
+    """`mean_score` of each table, as if each were given a generator in the state that `rng` is in.
+
+    The same numbers as one by one, in a fraction of the time, since the draws are shared.
+
+    Raises:
+        ValueError: as `mean_score`.
+    """
+    return means_of_strata([strata(table(x), unit) for x in many], rng, level, replicates)
+
+
 def paired_difference(
     a: npt.ArrayLike,
     b: npt.ArrayLike,
@@ -171,26 +188,66 @@ def mean_of_strata(
     Raises:
         ValueError: if `level` or `replicates` is out of range.
     """
+    return means_of_strata([samples], rng, level, replicates)[0]
+
+
+def means_of_strata(
+    many: Sequence[Sequence[Array]], rng: np.random.Generator, level: float, replicates: int
+) -> list[Estimate]:
+    """`mean_of_strata` of each, as if each were given a generator in the state that `rng` is in.
+
+    They share the draws then, which most of the time is spent on.
+
+    Raises:
+        ValueError: as `mean_of_strata`.
+    """
     check_level(level)
     if replicates < 1:
         raise ValueError(f"replicates={replicates}: wanted at least 1")
-    # Draws are dealt to the samples in an order that depends on their values alone, and
-    # to the mirror image as to the image: then no law of symmetry waits for luck.
-    ordered, mirrored = _canonical(samples, 1.0), _canonical(samples, -1.0)
-    upright = ordered <= mirrored
-    rows = [np.array(row) for _, row in (ordered if upright else mirrored)]
-    symmetric = ordered == mirrored
-    value = 0.0 if symmetric else float(np.mean([row.mean() for row in rows])) + 0.0
-    if min(row.size for row in rows) < 2:
-        low = high = math.nan
-    else:
-        factor = float(widening([row[:, None] for row in rows], level)[0])
-        spread = resampled_deviations([row[:, None] for row in rows], rng, replicates)[:, 0]
-        tails = np.quantile(spread, [(1 - level) / 2, (1 + level) / 2])
-        low, high = (value + factor * tails).tolist()
-        if symmetric:
-            low, high = (low - high) / 2, (high - low) / 2
-    return Estimate(value, low, high, level) if upright else Estimate(0.0 - value, -high, -low, level)
+    found = [_Canon(samples) for samples in many]
+    state = rng.bit_generator.state
+    for sizes in dict.fromkeys(canon.sizes for canon in found if min(canon.sizes) > 1):
+        rng.bit_generator.state = state
+        alike = [canon for canon in found if canon.sizes == sizes]
+        for place, size in enumerate(sizes):
+            counts = resampled_counts(size, rng, replicates)
+            for canon in alike:
+                canon.resample(place, counts)
+    return [canon.estimate(level) for canon in found]
+
+
+class _Canon:
+    """Samples in an order that depends on their values alone, and the same for their mirror image.
+
+    Draws are dealt in that order, so that no law of symmetry waits for luck.
+    """
+
+    def __init__(self, samples: Sequence[Array]) -> None:
+        ordered, mirrored = _canonical(samples, 1.0), _canonical(samples, -1.0)
+        self.upright, self.symmetric = ordered <= mirrored, ordered == mirrored
+        self.rows = [np.array(row)[:, None] for _, row in (ordered if self.upright else mirrored)]
+        self.sizes = tuple([len(row) for row in self.rows])
+        self.spread: Array | None = None
+
+    def resample(self, place: int, counts: Array) -> None:
+        """Add the deviations of the sample at this place."""
+        part = _deviations(self.rows[place], counts, len(self.rows))
+        self.spread = part if self.spread is None else self.spread + part
+
+    def estimate(self, level: float) -> Estimate:
+        """The mean with its interval, which is NaN where a sample has one value."""
+        value = 0.0 if self.symmetric else float(np.mean([row.mean() for row in self.rows])) + 0.0
+        if self.spread is None:
+            low = high = math.nan
+        else:
+            factor = float(widening(self.rows, level)[0])
+            tails = np.quantile(self.spread[:, 0], [(1 - level) / 2, (1 + level) / 2])
+            low, high = (value + factor * tails).tolist()
+            if self.symmetric:
+                low, high = (low - high) / 2, (high - low) / 2
+        return (
+            Estimate(value, low, high, level) if self.upright else Estimate(0.0 - value, -high, -low, level)
+        )
 
 
 def resampled_deviations(samples: Sequence[Array], rng: np.random.Generator, replicates: int) -> Array:
@@ -206,9 +263,14 @@ def resampled_deviations(samples: Sequence[Array], rng: np.random.Generator, rep
     """
     total = np.zeros((replicates, samples[0].shape[1]))
     for rows in samples:
-        centred = np.where(rows.max(axis=0) == rows.min(axis=0), 0.0, rows - rows.mean(axis=0))
-        total += resampled_counts(len(rows), rng, replicates) @ (centred / (len(rows) * len(samples)))
+        total += _deviations(rows, resampled_counts(len(rows), rng, replicates), len(samples))
     return total
+
+
+def _deviations(rows: Array, counts: Array, samples: int) -> Array:
+    """What one of so many samples adds to the deviations, shape (replicates, points)."""
+    centred = np.where(rows.max(axis=0) == rows.min(axis=0), 0.0, rows - rows.mean(axis=0))
+    return np.asarray(counts @ (centred / (len(rows) * samples)))
 
 
 def resampled_counts(runs: int, rng: np.random.Generator, replicates: int) -> Array:
