@@ -20,7 +20,7 @@ from sandbox.statistics import (
     Reach,
     Unit,
     all_pairs,
-    mean_score,
+    mean_scores,
     normalised_regret,
     reach,
     step_values,
@@ -158,8 +158,14 @@ def _summarise(runs: Sequence[Run], level: float, alpha: float, wanted: str | No
         scores[agent] = np.full((len(problems), len(seeds)), np.nan)
         for run in played:
             scores[agent][place[run.problem], column[run.seed]] = run.truth
+    whole = mean_scores(list(scores.values()), stream(0, "interval"), level)
+    parts = [
+        mean_scores([x[i : i + 1] for x in scores.values()], stream(0, "interval", problem), level)
+        for i, problem in enumerate(problems)
+    ]
     standings = [
-        _standing(agent, judged[agent], scores[agent], problems, axis, grid, level) for agent in judged
+        _standing(agent, judged[agent], whole[k], [part[k] for part in parts], axis, grid)
+        for k, agent in enumerate(judged)
     ]
     comparisons: tuple[Comparison, ...] = ()
     apart = _strangers(scores, problems)
@@ -242,13 +248,7 @@ def _horizon(runs: Sequence[Run], axis: str) -> float:
 
 
 def _standing(
-    agent: str,
-    runs: Sequence[Run],
-    scores: Array,
-    problems: Sequence[str],
-    axis: str,
-    grid: Array,
-    level: float,
+    agent: str, runs: Sequence[Run], score: Estimate, by_problem: Sequence[Estimate], axis: str, grid: Array
 ) -> Standing:
     way = np.array([1.0 - run.gap for run in runs])
     curves = []
@@ -256,13 +256,10 @@ def _standing(
         at = [amount(step.spent, axis) for step in run.steps]
         values = [1.0 - float(normalised_regret(step.truth, run.optimum, run.baseline)) for step in run.steps]
         curves.append(step_values(at, values, grid, 0.0))
-    by_problem = []
-    for i, problem in enumerate(problems):
-        by_problem.append(mean_score(scores[i : i + 1], stream(0, "interval", problem), level))
     paid = max(run.spent.usd for run in runs) / UNITS["usd"]
     return Standing(
         agent=agent,
-        score=mean_score(scores, stream(0, "interval"), level),
+        score=score,
         gap=float(1.0 - way.mean()),
         runs=len(runs),
         reached=tuple(_reach(runs, part, axis, grid[-1]) for part in TARGETS),

@@ -10,7 +10,7 @@ from sandbox.statistics.curves import (
     regret_area,
     step_values,
 )
-from sandbox.statistics.estimates import Estimate, Unit, mean_score, paired_difference
+from sandbox.statistics.estimates import Estimate, Unit, mean_score, mean_scores, paired_difference
 from sandbox.statistics.fronts import Front, Place, cost_front, hypervolume, non_dominated
 from sandbox.statistics.honesty import Honesty, winners_curse
 from sandbox.statistics.logrank import LogRank, log_rank
@@ -65,6 +65,7 @@ __all__ = [
     "log_rank",
     "mean_curve",
     "mean_score",
+    "mean_scores",
     "normalised_regret",
     "paired_difference",
     "reach",
