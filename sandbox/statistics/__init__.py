@@ -14,6 +14,7 @@ from sandbox.statistics.estimates import Estimate, Unit, mean_score, mean_scores
 from sandbox.statistics.fronts import Front, Place, cost_front, hypervolume, non_dominated
 from sandbox.statistics.honesty import Honesty, winners_curse
 from sandbox.statistics.logrank import LogRank, log_rank
+from sandbox.statistics.power import Design, paired_design, seeds_needed
 from sandbox.statistics.profiles import (
     convergence_targets,
     data_profile,
@@ -36,6 +37,9 @@ from sandbox.statistics.survival import (
 )
 
 __all__ = [
+    "Design",
+    "paired_design",
+    "seeds_needed",
     "winners_curse",
     "Honesty",
     "non_dominated",
