@@ -46,6 +46,11 @@ def _positive(name: str, value: float) -> None:
         raise ValueError(f"{name}={value}: must be a positive number")
 
 
+def _not_negative(name: str, value: float) -> None:
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name}={value}: must be a number, at least 0, which is no noise")
+
+
 @dataclass(frozen=True, slots=True)
 class Gaussian:
     """Adds a normal error; a look at a share s of the rows has standard deviation sd / sqrt(s)."""
@@ -53,7 +58,7 @@ class Gaussian:
     sd: float = 0.05
 
     def __post_init__(self) -> None:
-        _positive("sd", self.sd)
+        _not_negative("sd", self.sd)
 
     def bind(self, seed: int, place: int) -> Sampler:
         sd, draw, quantile = self.sd, Uniforms(seed, "gaussian", place, count=1).one, normal_quantile
@@ -145,7 +150,7 @@ class HeavyTailed:
     df: float = 2.5
 
     def __post_init__(self) -> None:
-        _positive("scale", self.scale)
+        _not_negative("scale", self.scale)
         _positive("df", self.df)
 
     def bind(self, seed: int, place: int) -> Sampler:
@@ -171,7 +176,7 @@ class Drift:
     """Seconds."""
 
     def __post_init__(self) -> None:
-        _positive("amplitude", self.amplitude)
+        _not_negative("amplitude", self.amplitude)
         _positive("period", self.period)
 
     def bind(self, seed: int, place: int) -> Sampler:

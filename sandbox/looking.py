@@ -129,4 +129,36 @@ def watch(store: str, once: bool, wait: bool, expect: int | None, every: float) 
     return work(Path(store), once=once, wait=wait, expect=expect, every=every)
 
 
-COMMANDS: tuple[click.Command, ...] = (compare, reprice, show, watch)
+@click.command()
+@click.argument("scenario")
+@click.argument("levels", metavar="KEY=LEVEL,LEVEL,...")
+@click.option("--agents", help="Who plays: names, or `all` that can; the scenario's own if not given.")
+@click.option("--seeds", type=click.IntRange(1, 100_000), help="How often each agent plays each problem.")
+@click.option("--budget", metavar="CURRENCY=AMOUNT,...", help="Budget of one run; the scenario's own else.")
+@click.option("--data", type=click.Path(), help="Folder or file with the scenario's data.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the scenario.")
+@click.option("--out", type=click.Path(), help="The store; SCENARIO-sweep.db if not given.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes; all cores if not given.")
+@click.option("--engine", type=click.Choice(["processes", "inline"]), default="processes", show_default=True)
+@click.option(
+    "--plot", type=click.Path(), help="Draw gap and rank against the level into this .png, .svg, .pdf."
+)
+@click.option("--run-limit", default=1800.0, show_default=True, help="Wall seconds for one run.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@reported
+def sweep(scenario: str, levels: str, **options: Any) -> int:
+    """Play a scenario at several levels of noise, of faults, or of any other setting: who stands it?
+
+    The first level is the control: runs at the others are paired with it by problem and seed.
+
+    \b
+    Examples:
+      sandbox sweep quickstart noise.sd=0,0.05,0.1,0.2 --set 'noise=[{kind="gaussian"}]'
+      sandbox sweep flaky service.faults.server_error=0,0.1,0.3 --plot robustness.svg
+    """
+    from sandbox.sweeping import sweep as work
+
+    return work(scenario, levels, **options)
+
+
+COMMANDS: tuple[click.Command, ...] = (compare, reprice, show, sweep, watch)

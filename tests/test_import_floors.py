@@ -22,8 +22,8 @@ FLOORS = (
     "assembly", "session", "asktell", "worlds", "whitebox", "drivers", "journal", "statistics",
     "fingerprint", "scenario", "registry", "tournament", "tables", "store", "engines", "runner",
     "livematch", "retiming", "repricing", "report", "board", "published", "testing", "export",
-    "reporting", "forecast", "play", "deciding", "checking", "browse", "comparing", "watching",
-    "reckoning", "looking", "cli",
+    "reporting", "forecast", "play", "deciding", "checking", "browse", "sweeping", "comparing",
+    "watching", "reckoning", "looking", "cli",
 )  # fmt: skip
 """The files and folders of sandbox/ from the ground up; a new one takes its place here."""
 LAZY = {"agents.dual_model", "agents.neural_bandit"}

@@ -101,3 +101,34 @@ def test_ctrl_c_ends_watching(program: list[str], sandbox: Here, folder: Path) -
     _, err = watching.communicate(timeout=30)
     assert watching.returncode == 130
     assert err.startswith("48 runs")
+
+
+def test_a_scenario_is_swept_over_levels_of_noise(here: Here, sandbox: Here) -> None:
+    noise = ["noise.sd=0,0.4", "--set", 'noise=[{kind="gaussian"}]', "--seeds", "10"]
+    options = [*noise, "--agents", "random,ucb", "--budget", "evaluations=60"]
+    first = sandbox("sweep", "quickstart", *options, "--plot", "r.svg")
+    assert "120/120 matches" in first.stderr
+    assert "worse than at 0, in points of gap:" in first.stdout
+    assert "By mean rank, which is not tested," in first.stdout
+    assert Path("r.svg").read_text().startswith("<?xml")
+    again = here("sweep", "quickstart", *options)
+    assert again.stderr == "120 of 120 matches are in quickstart-sweep.db already\n"
+    assert again.stdout == first.stdout
+    told = json.loads(here("sweep", "quickstart", *options, "--json").stdout)
+    assert [level["level"] for level in told["levels"]] == ["0", "0.4"]
+    assert told["levels"][1]["agents"]["random"]["change"]["verdict"] == "worse"
+    # Each level is a tournament of its own in the store.
+    assert len(json.loads(here("show", "quickstart-sweep.db", "--json").stdout)) == 2
+
+
+def test_faults_are_swept_and_what_cannot_be_is_refused(here: Here) -> None:
+    options = ["--agents", "random", "--seeds", "2", "--budget", "evaluations=10", "--engine", "inline"]
+    told = json.loads(here("sweep", "flaky", "service.faults.server_error=0,0.5", *options, "--json").stdout)
+    assert told["key"] == "service.faults.server_error"
+    for levels, word in (
+        ("noise.sd=1", "two levels or more"),
+        ("service.faults.server_eror=0,1", "did you mean server_error?"),
+        ("rows=20,20.0", "rows"),
+        ("noise.0.amplitude=0.5,0.50", "are the same level"),
+    ):
+        assert word in here("sweep", "flaky", levels, *options, code=2).stderr

@@ -209,16 +209,21 @@ def test_every_noise_has_usable_defaults(name: str) -> None:
     assert math.isfinite(score)
 
 
+@pytest.mark.parametrize("noise", [Gaussian(0.0), HeavyTailed(scale=0.0), Drift(amplitude=0.0)], ids=repr)
+def test_a_noise_of_size_zero_is_none(noise: Noise) -> None:
+    assert noise.bind(1, 0)(0.3, look(1)) == (0.3, ())
+
+
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: Gaussian(0.0), "sd=0.0"),
+        (lambda: Gaussian(-0.1), "sd=-0.1"),
         (lambda: Gaussian(math.nan), "sd=nan"),
         (lambda: Gaussian(math.inf), "sd=inf"),
         (lambda: Heteroscedastic(sd_low=-1), "sd_low=-1"),
         (lambda: Heteroscedastic(sd_high=0), "sd_high=0"),
         (lambda: Binomial(0), "rows=0"),
-        (lambda: HeavyTailed(scale=0), "scale=0"),
+        (lambda: HeavyTailed(scale=-1), "scale=-1"),
         (lambda: HeavyTailed(df=-1), "df=-1"),
         (lambda: Drift(period=0), "period=0"),
         (lambda: Drift(amplitude=math.nan), "amplitude=nan"),
