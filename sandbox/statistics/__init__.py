@@ -21,6 +21,7 @@ from sandbox.statistics.profiles import (
     performance_profile,
     score_profile,
 )
+from sandbox.statistics.ratings import Rating, bradley_terry
 from sandbox.statistics.runtimes import (
     budget_targets,
     expected_running_time,
@@ -37,6 +38,8 @@ from sandbox.statistics.survival import (
 )
 
 __all__ = [
+    "Rating",
+    "bradley_terry",
     "Design",
     "paired_design",
     "seeds_needed",
