@@ -38,9 +38,13 @@ def bars(rows: Sequence[Bar], parts: Sequence[str], label: str, money: bool, wha
     floor = height - _BOTTOM
     across = Axis(label, Scale(0.0, max(sums) or 1.0, left, _WIDTH - room), money, wanted=3)
     body: list[Content] = []
+    free = 0.0
     for place, written in across.ticks():
         body.append(line(place, _TOP, place, floor, "grid"))
-        body.append(text(place, floor + 15, written, "tick", "middle"))
+        half = text_width(written, 1.1 * TEXT) / 2
+        if place - half >= free:
+            body.append(text(place, floor + 15, written, "tick", "middle"))
+            free = place + half + 4
     body.append(text((left + _WIDTH - room) / 2, floor + 33, label, "title", "middle"))
     for i, (row, total) in enumerate(zip(rows, sums, strict=True)):
         top, at = _TOP + i * _ROW, left

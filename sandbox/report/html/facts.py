@@ -90,6 +90,23 @@ class Facts:
             found[row[run.problem], column[run.seed]] = value(run)
         return found
 
+    def scores(self, drawn: bool = True) -> dict[str, Array]:
+        """True scores, shape (problems, seeds); of a published table (problems, 1).
+
+        Args:
+            drawn: of the agents in figures only, or else of all.
+        """
+        most = DRAWN if drawn else len(self.by_agent)
+        if self.published:
+            return {
+                standing.agent: np.array([[estimate.value] for estimate in standing.by_problem])
+                for standing in self.summary.standings[:most]
+            }
+        return {
+            agent: self.table(agent, lambda run: np.nan if run.truth is None else run.truth)
+            for agent in list(self.by_agent)[:most]
+        }
+
     def held_from(self, run: Run) -> dict[str, Array]:
         """What of each resource had been spent when each recommendation of a run was made."""
         if run.key not in self._spent:

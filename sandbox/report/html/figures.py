@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,7 +18,8 @@ from sandbox.report.html.scatter import Spot, scatter
 from sandbox.report.html.tables import cut_note
 from sandbox.report.html.wording import counted, listed
 from sandbox.report.summary import Array
-from sandbox.statistics import Band, Estimate
+from sandbox.statistics import Band, Estimate, cost_front, non_dominated
+from sandbox.streams import stream
 
 WAY = "part of the way from a blind guess to the optimum"
 _PANELS = 60
@@ -130,6 +132,8 @@ def panels(facts: Facts) -> Content:
 
 def cost(facts: Facts) -> Content:
     """Final score against what was spent."""
+    if not facts.resources:
+        return None
     spots_by = {}
     spent = {agent: facts.spent(agent) for agent in facts.drawn}
     for resource in _telling(facts, spent):
@@ -137,16 +141,14 @@ def cost(facts: Facts) -> Content:
             Spot(facts.numbers[s.agent], s.agent, spent[s.agent][resource.name], s.score)
             for s in facts.summary.standings[:DRAWN]
         ]
-        front = _front(spots)
+        front = _fronts(facts, resource, spots)
         spots_by[resource.name] = scatter(
-            [Spot(s.agent, s.name, s.cost, s.score, s.name in front) for s in spots],
+            [Spot(s.agent, s.name, s.cost, s.score, front.get(s.name)) for s in spots],
             f"{resource.label} spent a run",
             "true score",
             resource.money,
             f"Score against {resource.label} of {listed([s.name for s in spots])}",
         )
-    if not spots_by:
-        return None
     return figure(
         f"t{facts.number}-cost",
         "Score against cost",
@@ -169,18 +171,15 @@ def _telling(facts: Facts, spent: Mapping[str, Mapping[str, Estimate]]) -> list[
     return found or list(facts.resources[:1])
 
 
-def _front(spots: Sequence[Spot]) -> set[str]:
-    """Who is not dominated: nobody is at least as good and as cheap, and better in one."""
-    return {
-        spot.name
-        for spot in spots
-        if not any(
-            other.score.value >= spot.score.value
-            and other.cost.value <= spot.cost.value
-            and (other.score.value, other.cost.value) != (spot.score.value, spot.cost.value)
-            for other in spots
-        )
-    }
+def _fronts(facts: Facts, resource: Resource, spots: Sequence[Spot]) -> dict[str, float]:
+    """Who is on the front, each with the share of bootstrap replicates in which it is; NaN if unknown."""
+    costs = {agent: facts.table(agent, lambda run: resource.of(run.spent)) for agent in facts.drawn}
+    try:
+        front = cost_front(facts.scores(), costs, (0.0, 0.0), stream(0, "report", "front", resource.name))
+    except ValueError:  # agents that share no runs
+        on = non_dominated([spot.score.value for spot in spots], [spot.cost.value for spot in spots])
+        return {spot.name: math.nan for spot, best in zip(spots, on, strict=True) if best}
+    return {place.agent: place.share for place in front.places if place.on_front}
 
 
 def breakdown(facts: Facts, uses: Mapping[str, Sequence[Use]]) -> Content:

@@ -29,10 +29,13 @@ class Forest:
     def head(self) -> Markup:
         """The scale, to stand above the rows."""
         parts: list[Content] = []
+        free = 0.0
         for tick, written in zip(self._ticks, labels(self._ticks), strict=True):
-            half = text_width(written, TEXT) / 2
+            half = 1.15 * text_width(written, TEXT) / 2
             place = min(max(self.scale(tick), half), _WIDTH - half)
-            parts.append(text(place, 13, written, "tick", "middle"))
+            if place - half >= free:
+                parts.append(text(place, 13, written, "tick", "middle"))
+                free = place + half + 4
             parts.append(line(self.scale(tick), 18, self.scale(tick), 22, "axis"))
         return _strip(22.0, *parts)
 

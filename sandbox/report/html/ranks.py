@@ -29,7 +29,7 @@ def rank_diagram(
     """
     order = sorted(range(len(names)), key=lambda i: (ranks[i], i))
     count = len(order)
-    room = min(max(text_width(name, TEXT) for _, name in names) + 44, 150.0)
+    room = min(max(text_width(name, 1.1 * TEXT) for _, name in names) + 48, 176.0)
     scale = Scale(1.0, float(count), room, _WIDTH - room)
     top = 44.0 if distance else 26.0
     parts: list[Content] = []

@@ -52,6 +52,24 @@ def uses(store: Store) -> dict[str, tuple[Use, ...]]:
     return found
 
 
+def seen(store: Store) -> dict[str, float]:
+    """Of each run, by its key, the mean score that it observed of what it handed in.
+
+    Only of runs that looked at it: a pool or a text may be handed in unseen.
+    """
+    keys = dict(store.select("SELECT id, key FROM runs"))
+    asked = """'{"kind": "evaluate", "candidate": ' || runs.recommended"""
+    query = f"""
+        SELECT runs.id, avg(json_extract(records.answer, '$.score'))
+        FROM runs JOIN records ON records.run = runs.id
+        WHERE runs.recommended IS NOT NULL AND runs.error IS NULL
+            AND substr(records.request, 1, length({asked})) = {asked}
+            AND json_extract(records.answer, '$.score') IS NOT NULL
+        GROUP BY runs.id
+    """
+    return {keys[number]: score for number, score in store.select(query) if score is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """How the runs of one scenario under one budget came to be."""

@@ -252,13 +252,13 @@
   }
   for (const figure of $$("figure")) {
     const picks = () => $$("svg.figure", figure).filter((svg) => svg.getClientRects().length);
-    const table = $("table", figure);
-    if (!table && !$("svg.figure", figure)) continue;
-    figure.append(make("button", {
-      type: "button", class: "save", "aria-label": `Save ${$("h3", figure).textContent} as ${table ? "CSV" : "SVG"}`,
-      onclick: () => table ? save(figure.id + ".csv", "text/csv", csv(table))
-        : picks().forEach((svg, i) => save(`${figure.id}${i ? "-" + i : ""}.svg`, "image/svg+xml", picture(svg))),
-    }, table ? "Save CSV" : "Save SVG"));
+    const table = $("table", figure), ways = [];
+    if ($("svg.figure", figure)) ways.push(["SVG", () =>
+      picks().forEach((svg, i) => save(`${figure.id}${i ? "-" + i : ""}.svg`, "image/svg+xml", picture(svg)))]);
+    if (table) ways.push(["CSV", () => save(figure.id + ".csv", "text/csv", csv(table))]);
+    if (ways.length) figure.append(make("div", { class: "saves" }, ways.map(([kind, act]) => make("button", {
+      type: "button", class: "save", "aria-label": `Save ${$("h3", figure).textContent} as ${kind}`, onclick: act,
+    }, "Save " + kind))));
   }
   for (const board of $$(".board")) board.closest(".scroll").after(make("p", { class: "takeaway" }, make("button", {
     type: "button", class: "save", onclick: () => save("leaderboard.csv", "text/csv", csv(board)),

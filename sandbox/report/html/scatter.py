@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sandbox.report.html.drawing import TEXT, Axis, frame, line, mark, path, sheet, style, text
 from sandbox.report.html.lines import HEIGHT, WIDTH, Span
 from sandbox.report.html.markup import Content, Markup, element
-from sandbox.report.html.scales import Scale, fitted, padded, spread, text_width
+from sandbox.report.html.scales import Scale, fitted, fixed, padded, percent, short, spread, text_width
 from sandbox.statistics import Estimate
 
 _LEFT, _TOP, _BOTTOM = 46.0, 26.0, 42.0
@@ -23,8 +23,8 @@ class Spot:
     name: str
     cost: Estimate
     score: Estimate
-    front: bool = False
-    """Whether nobody is at least as good for less."""
+    front: float | None = None
+    """None where somebody is at least as good for less; else in which share of replicates nobody is."""
 
 
 def scatter(spots: Sequence[Spot], x: str, y: str, money: bool, what: str) -> Markup:
@@ -65,13 +65,24 @@ def scatter(spots: Sequence[Spot], x: str, y: str, money: bool, what: str) -> Ma
         own.append(mark(at, middle, spot.agent, 4.4))
         own.append(mark(right + 11, place, spot.agent, 2.8))
         own.append(text(right + 18, place + 3.8, fitted(spot.name, TEXT, WIDTH - right - 18), "name"))
-        parts.append(element("g", *own, data_agent=str(spot.agent)))
+        parts.append(element("g", *own, data_agent=str(spot.agent), data_tip=_tip(spot, money)))
     return sheet(WIDTH, HEIGHT, what, *parts)
+
+
+def _tip(spot: Spot, money: bool) -> str:
+    text = f"{spot.name}: score {fixed(spot.score.value)} for {'$' if money else ''}{short(spot.cost.value)}"
+    if spot.front is None:
+        return f"{text}; somebody is at least as good for less"
+    return (
+        text
+        + "; on the front"
+        + ("" if math.isnan(spot.front) else f" in {percent(spot.front)} of resamples")
+    )
 
 
 def _front(spots: Sequence[Spot], across: Axis, up: Axis) -> Content:
     """A staircase through those that nobody dominates."""
-    best = sorted((spot for spot in spots if spot.front), key=lambda spot: spot.cost.value)
+    best = sorted((spot for spot in spots if spot.front is not None), key=lambda spot: spot.cost.value)
     if len(best) < 1:
         return None
     corners = [(across.scale(best[0].cost.value), up.scale.start)]

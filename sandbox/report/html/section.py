@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sandbox.report.html import figures, tables
+from sandbox.report.html import figures, robust, tables
+from sandbox.report.html.claims import claims
 from sandbox.report.html.distributions import distributions
 from sandbox.report.html.facts import Facts
 from sandbox.report.html.markup import Content, Markup, element, join
+from sandbox.report.html.power import POWER, Sight, sights
 from sandbox.report.html.reading import Use
+from sandbox.report.html.scales import percent
 from sandbox.report.html.wording import budget_words, counted, headline, undecided_words, verdicts
 
 
-def tournament(facts: Facts, uses: Mapping[str, Sequence[Use]]) -> Markup:
-    """Headline, leaderboard, verdicts, figures."""
+def tournament(
+    facts: Facts, uses: Mapping[str, Sequence[Use]], seen: Mapping[str, float] | None = None
+) -> Markup:
+    """Headline, leaderboard, verdicts, figures.
+
+    Args:
+        facts: the tournament.
+        uses: what each run used for each purpose.
+        seen: the score that each run saw of what it handed in.
+    """
     summary, n = facts.summary, facts.number
     body: list[Content] = [
         element("h2", summary.scenario, id=f"t{n}"),
@@ -24,19 +35,23 @@ def tournament(facts: Facts, uses: Mapping[str, Sequence[Use]]) -> Markup:
         body.append(_axis_switch(facts))
         body += [tables.leaderboard(facts), _note(facts)]
     body.append(_failures(facts))
-    body += [verdicts(summary), undecided_words(summary, {})]
+    seen_pairs = sights(facts)
+    body += [verdicts(summary), undecided_words(summary, seen_pairs)]
     body.append(_caveats(facts))
     if summary.standings:
         grid: list[Content] = [
             figures.curves(facts),
             figures.cost(facts),
             *distributions(facts),
-            figures.panels(facts),
         ]
+        if summary.comparisons:
+            grid += [_wins(facts), robust.rank_figure(facts)]
+        grid.append(figures.panels(facts))
         if len(summary.problems) > 1 or len(summary.standings) > 1:
             grid.append(_map(facts))
         if summary.comparisons:
-            grid += [_wins(facts), _pairs(facts)]
+            grid.append(_pairs(facts, seen_pairs))
+        grid += [robust.aggregates(facts), claims(facts, seen or {})]
         if not facts.published:
             grid.append(figures.breakdown(facts, uses))
         body.append(element("div", join(*grid), class_="grid"))
@@ -166,14 +181,22 @@ def _wins(facts: Facts) -> Markup:
     )
 
 
-def _pairs(facts: Facts) -> Markup:
+def _pairs(facts: Facts, seen: Mapping[frozenset[str], Sight]) -> Markup:
     count = len(facts.summary.comparisons)
     return element(
         "div",
         element(
             "details",
             element("summary", f"All {counted(count, 'pair')} with differences, intervals and p-values"),
-            tables.pairs(facts),
+            tables.pairs(facts, seen),
+            element(
+                "p",
+                f"Detectable: the smallest true difference that this design decides with a probability of "
+                f"{percent(POWER)}, at 0.05 / {counted(count, 'pair')}, the strictest step of Holm's "
+                "correction, with "
+                "the spread that was observed.",
+                class_="caption",
+            ),
             element("p", f"The 300 largest differences of {count:,}.", class_="caption")
             if count > 300
             else None,

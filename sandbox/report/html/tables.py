@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from sandbox.report.html.drawing import key
 from sandbox.report.html.facts import DRAWN, Facts
 from sandbox.report.html.intervals import Forest
 from sandbox.report.html.markup import Content, Markup, element, join
+from sandbox.report.html.power import Sight
 from sandbox.report.html.scales import fixed, p_value, percent, short, signed
 from sandbox.report.html.wording import interval, rank_ranges, towards
 from sandbox.report.summary import TARGETS, Standing
@@ -200,7 +202,7 @@ def wins(facts: Facts) -> Markup:
     return scrolling("Shares of wins", table)
 
 
-def pairs(facts: Facts, most: int = 300) -> Markup:
+def pairs(facts: Facts, seen: Mapping[frozenset[str], Sight], most: int = 300) -> Markup:
     """One row a pair, the better one first."""
     columns: list[Content] = [
         "Better",
@@ -208,6 +210,7 @@ def pairs(facts: Facts, most: int = 300) -> Markup:
         ("Difference", "Mean of the paired differences.", "num"),
         ("Interval", "Bootstrap over pairs.", "num"),
         ("Wins", "Share of pairs in which the better one is ahead; ties count half.", "num"),
+        ("Detectable", "The smallest true difference that is decided with 80 % power.", "num"),
         ("p", "Sign-flip test of this pair alone.", "num"),
         ("p, Holm", "Corrected for all pairs of the tournament.", "num"),
         "Verdict",
@@ -217,6 +220,8 @@ def pairs(facts: Facts, most: int = 300) -> Markup:
         first = pair.b if pair.difference.value < 0 else pair.a
         other, d, share = towards(pair, first)
         numbers = [facts.numbers[first], facts.numbers[other]]
+        sight = seen.get(frozenset((first, other)))
+        smallest = math.nan if sight is None else sight.smallest
         rows.append(
             element(
                 "tr",
@@ -225,6 +230,7 @@ def pairs(facts: Facts, most: int = 300) -> Markup:
                 cell(signed(d.value), "num", d.value),
                 cell(interval(d), "num", d.low),
                 cell(percent(share), "num", share),
+                cell(fixed(smallest), "num", smallest),
                 cell(p_value(pair.p), "num", pair.p),
                 cell(p_value(pair.p_adjusted), "num", pair.p_adjusted),
                 cell("undecided" if pair.winner is None else f"{pair.winner} beats {other}", "verdict"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sandbox.budget import Budget, in_units
 from sandbox.report.html.markup import Content, Markup, element, join
-from sandbox.report.html.scales import fixed, p_value, percent, short, signed
+from sandbox.report.html.power import Sight
+from sandbox.report.html.scales import fixed, p_value, percent, signed
 from sandbox.report.summary import Summary
 from sandbox.statistics import Comparison, Estimate
 
@@ -142,29 +143,33 @@ def undecided(summary: Summary) -> list[Comparison]:
     return sorted(pairs, key=lambda pair: sorted((place[pair.a], place[pair.b])))
 
 
-def undecided_words(summary: Summary, seen: dict[frozenset[str], float]) -> Content:
-    """The open pairs in one paragraph, each with its interval.
+def undecided_words(summary: Summary, seen: Mapping[frozenset[str], Sight]) -> Content:
+    """The open pairs in one paragraph, each with its interval and what could have been seen.
 
     Args:
         summary: of the tournament.
-        seen: of pairs of names the smallest difference that could have been seen, where known.
+        seen: of pairs of names what their comparison could have seen.
     """
     pairs = undecided(summary)
     if not pairs:
         return None
     place = {standing.agent: i for i, standing in enumerate(summary.standings)}
-    parts: list[Content] = [element("b", "Undecided: ")]
-    for i, pair in enumerate(pairs[:20]):
+    items: list[Content] = []
+    for pair in pairs[:20]:
         first = min((pair.a, pair.b), key=place.__getitem__)
         other, d, _ = towards(pair, first)
-        spread = f", {interval(d)}" if math.isfinite(d.low) else ""
-        least = seen.get(frozenset((pair.a, pair.b)))
-        power = (
-            f"; smallest difference that could have been seen {short(float(f'{least:.2g}'))}" if least else ""
+        spread = f", {percent(d.level)} interval {interval(d)}" if math.isfinite(d.low) else ""
+        numbers = f" (difference {signed(d.value)}{spread}, adjusted p {_p(pair.p_adjusted)}"
+        sight = seen.get(frozenset((pair.a, pair.b)))
+        if sight is not None and math.isfinite(sight.smallest):
+            numbers += f"; smallest effect that could have been seen {fixed(sight.smallest)}"
+            if sight.seeds is not None:
+                numbers += f"; a difference of this size needs {counted(sight.seeds, 'seed')} a problem"
+        items.append(
+            element("li", f"{first} and {other}", element("span", f"{numbers})", class_="numbers"), ".")
         )
-        parts += ["; " if i else "", f"{first} and {other}"]
-        numbers = f" ({signed(d.value)}{spread}, adjusted p {_p(pair.p_adjusted)}{power})"
-        parts.append(element("span", numbers, class_="numbers"))
     if len(pairs) > 20:
-        parts.append(f"; and {len(pairs) - 20} more pairs, which the table of pairs has")
-    return element("p", *parts, ".", class_="undecided")
+        items.append(element("li", f"… and {len(pairs) - 20} more pairs, which the table of pairs has."))
+    return element(
+        "div", element("p", element("b", "Undecided:")), element("ul", join(*items)), class_="undecided"
+    )

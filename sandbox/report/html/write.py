@@ -41,14 +41,14 @@ def of_store(path: Path, title: str | None = None, agents: Collection[str] | Non
             runs = [run for run in runs if run.agent in set(agents)]
         older = store.count() - whole
         keys = {run.key for run in runs}
-        uses = reading.uses(store)
+        uses, seen = reading.uses(store), reading.seen(store)
         origins, versions = reading.origins(store, keys)
         summaries = summarise(runs)
         facts = arrange(summaries, runs)
         opened = sample(facts, store.records)
     scenarios = list(dict.fromkeys(summary.scenario for summary in summaries))
     heading = title or f"Tournament report: {', '.join(scenarios[:3])}{' …' if len(scenarios) > 3 else ''}"
-    sections = [tournament(fact, uses) for fact in facts]
+    sections = [tournament(fact, uses, seen) for fact in facts]
     end = methods(facts, origins, versions, reading.fingerprint(runs), path.name, older)
     return page(heading, facts, sections, opened, end)
 
