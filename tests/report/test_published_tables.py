@@ -99,6 +99,7 @@ def test_a_clear_winner_is_named() -> None:
     cells = np.stack([better, better - 0.1], axis=1)
     summary = summary_of(Table("t", "d", tuple("abcdefghijkl"), ("good", "bad"), cells))
     assert sentences(summary) == ["good beats bad."]
+    assert summary.mean_ranks == {"good": 1, "bad": 2}
     told = as_data(summary)
     assert told["unit"] == "problems"
     assert told["leaderboard"][0]["gap"] is None

@@ -318,3 +318,16 @@ def test_calls_are_rows_and_completions_and_failed_attempts(tmp_path: Path) -> N
         calls = [r for r in run.records if isinstance(r.ticket.request, RowCall)]
         assert trajectory(run).total["calls"] == len(calls) > run.spent.rows
         assert [r for batch in batches(run) for r in batch] == list(run.records)
+
+
+def test_local_work_on_a_white_box_keeps_its_time(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    body = "[white_box]\nper_call = 0.5\n[service.limits]\nconcurrency = 3\n" + CHAT.replace(
+        'space = "pool"\npool = 8\n', ""
+    ).replace('["antonyms", "sum"]', '["antonyms"]')
+    source = Source(scenario(tmp_path, body, "evaluations = 6"))
+    runs = played(tmp_path / "w.db", source, "random-soft-prompt")
+    assert any(record.fate is Fate.COMPUTED for record in runs[0].records)
+    change = Change(None, (("service.limits.concurrency", "1"), ("service.latency.median", "7")))
+    check_law(tmp_path, source, change, "random-soft-prompt")

@@ -132,22 +132,26 @@ def test_runs_that_are_played_again_are_counted_again(tmp_path: Path) -> None:
         assert standing[2] == pytest.approx(0.45)
 
 
+def files(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir() if not file.name.endswith("-shm")}
+
+
 def test_looking_leaves_no_trace(tmp_path: Path) -> None:
-    """What stands in the log is seen, and stays in the log."""
-    path = tmp_path / "a.db"
-    with Store(path) as store:
+    """What stands in the log is seen, and stays in the log: beside a player, and in a copy without one."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    with Store(here / "a.db") as store:
         add(store, run("a", 0), run("b", 0))
-        before = {
-            file.name: file.read_bytes() for file in tmp_path.iterdir() if not file.name.endswith("-shm")
-        }
-        assert before["a.db-wal"]
-        found = Watch(path)
-        found.look()
-        assert found.tally.runs == 2
-        after = {
-            file.name: file.read_bytes() for file in tmp_path.iterdir() if not file.name.endswith("-shm")
-        }
-        assert after == before
+        for name, content in files(here).items():
+            (there / name).write_bytes(content)
+        for folder in (here, there):
+            before = files(folder)
+            assert before["a.db-wal"]
+            found = Watch(folder / "a.db")
+            found.look()
+            assert found.tally.runs == 2
+            assert files(folder) == before
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
