@@ -222,3 +222,21 @@ def _get(server: Server, path: str) -> Any:
             return json.load(answer)
     except HTTPError as refusal:
         return json.load(refusal)
+
+
+@pytest.mark.slow
+def test_a_live_store_is_repriced_to_what_playing_it_at_that_price_costs(
+    sandbox: Run, serve: Callable[..., Server], folder: Path
+) -> None:
+    """Real time cannot be put otherwise, money can: the same answers at another price."""
+    server = serve()
+    env = {**os.environ, **server.env, "COLUMNS": "120"}
+    (folder / "dear.toml").write_text('[models]\n"mock-gpt-3.5-turbo" = { input = "7", output = "11" }\n')
+    dear = ["--model", "mock-gpt-3.5-turbo", "--prices", "dear.toml"]
+    sandbox("run", "mini.toml", "--live", "--out", "live.db", env=env)
+    sandbox("reprice", "live.db", *dear, "-o", "new.db")
+    sandbox("run", "mini.toml", "--live", *dear, "--out", "dear.db", env=env)
+    assert steps(sandbox, "new.db") == steps(sandbox, "dear.db") != steps(sandbox, "live.db")
+    refused = sandbox("reprice", "live.db", "--workers", "2", "-o", "other.db", code=2)
+    assert "it was played in real time" in refused.stderr
+    assert not (folder / "other.db").exists()
