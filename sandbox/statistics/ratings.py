@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sandbox.statistics.estimates import Array, Estimate, check_level, resampled_counts, table
+from sandbox.statistics.estimates import Array, Estimate, check_level, differences, resampled_counts, table
 
 _PRIOR = 0.5
 """Wins each way that are added to every pair."""
@@ -67,7 +67,7 @@ def bradley_terry(
         ValueError: for fewer than two competitors or more than 200, shapes that differ, an infinite score, or
             a number out of range.
     """
-    from scipy.stats import norm, t
+    from scipy.special import ndtri, stdtrit
 
     check_level(level)
     if replicates < 1:
@@ -80,7 +80,7 @@ def bradley_terry(
         counts = resampled_counts(problems, rng, replicates)
         resampled = (counts @ wins.reshape(problems, -1)).reshape(-1, len(names), len(names))
         spread = strengths(resampled, theta) - theta
-        student = float(t.ppf((1 + level) / 2, problems - 1) / norm.ppf((1 + level) / 2))
+        student = float(stdtrit(problems - 1, (1 + level) / 2) / ndtri((1 + level) / 2))
         factor = student * math.sqrt(problems / (problems - 1))
         tails = np.quantile(spread, [(1 - level) / 2, (1 + level) / 2], axis=0)
         low, high = theta + factor * tails
@@ -108,8 +108,9 @@ def wins_by_problem(scores: Mapping[str, npt.ArrayLike]) -> Array:
     x = np.stack(tables)  # (k, problems, seeds)
     wins = np.empty((x.shape[1], len(x), len(x)))
     for m in range(x.shape[1]):
-        left, right = x[:, None, m], x[None, :, m]
-        wins[m] = ((left > right) + 0.5 * (left == right)).sum(axis=-1)
+        for i, row in enumerate(x[:, m]):
+            ahead = np.sign(differences(np.broadcast_to(row, x[:, m].shape), x[:, m]))
+            wins[m, i] = np.nansum((1 + ahead) / 2, axis=-1)  # rounding is a tie, as in every comparison
         np.fill_diagonal(wins[m], 0.0)
     return wins
 

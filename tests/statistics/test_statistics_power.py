@@ -1,4 +1,4 @@
-"""Power and minimal detectable effect: closed forms, a simulation of the test itself, and what is not known."""
+"""Power and minimal detectable effect: closed forms, a simulation of the test itself, what is not known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import norm, t
+from scipy.stats import nct, norm, t
 
 from sandbox.statistics.comparisons import sign_flip_p
 from sandbox.statistics.power import Design, paired_design, seeds_needed
@@ -38,6 +38,21 @@ def test_the_smallest_effect_has_the_power_and_more_has_more(
     assert design.power(-effect) == pytest.approx(power, abs=1e-6)
     assert design.power(1.5 * effect) > power > design.power(effect / 1.5)
     assert design.power(1e9 * error) == pytest.approx(1.0)
+
+
+@given(st.integers(1, 200), st.floats(0.0, 20.0), st.sampled_from([0.001, 0.05, 0.2]))
+def test_power_is_scipys_noncentral_t(degrees: int, effect: float, level: float) -> None:
+    bar = t.ppf(1 - level / 2, degrees)
+    expected = nct.sf(bar, degrees, effect) + nct.cdf(-bar, degrees, effect)
+    if math.isfinite(expected):  # scipy's series gives up here and there
+        assert Design(1.0, degrees).power(effect, level) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("level", [5e-3, 5e-4, 5e-6, 1e-9])
+def test_one_degree_of_freedom_needs_a_huge_effect_but_finds_it(level: float) -> None:
+    """T > bar nearly when |chi| < effect / bar, and 80 % of |N(0, 1)| lie below 1.2816."""
+    effect = Design(1.0, 1).smallest_effect(level)
+    assert effect == pytest.approx(norm.ppf(0.9) * t.ppf(1 - level / 2, 1), rel=0.05)
 
 
 def test_the_test_decides_as_often_as_was_foretold() -> None:

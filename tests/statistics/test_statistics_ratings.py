@@ -59,6 +59,7 @@ def test_ties_are_half_and_missing_runs_are_no_games() -> None:
     scores = {"a": [[1.0, 1.0, np.nan]], "b": [[1.0, 0.0, 5.0]], "c": [[0.0, 0.0, 0.0]]}
     (wins,) = wins_by_problem(scores)
     assert wins.tolist() == [[0, 1.5, 2], [0.5, 0, 2.5], [0, 0.5, 0]]
+    assert wins_by_problem({"a": [[0.1 + 0.2]], "b": [[0.3]]})[0, 0, 1] == 0.5
     even = bradley_terry({"a": np.ones((3, 4)), "b": np.ones((3, 4))}, np.random.default_rng(0))
     assert [rating.theta.value for rating in even] == pytest.approx([0, 0], abs=1e-12)
     assert even[0].elo.value == pytest.approx(1000)
