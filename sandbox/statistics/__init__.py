@@ -1,5 +1,7 @@
 """Pure functions from arrays of scores to estimates, verdicts and curves."""
 
+from sandbox.statistics.aggregates import aggregate, aggregate_difference, iqm, optimality_gap
+from sandbox.statistics.bayes import Practical, bayesian_signed_rank
 from sandbox.statistics.comparisons import Comparison, all_pairs, holm, sign_flip_p, wilcoxon_p
 from sandbox.statistics.curves import (
     Band,
@@ -13,6 +15,7 @@ from sandbox.statistics.curves import (
 from sandbox.statistics.estimates import Estimate, Unit, mean_score, mean_scores, paired_difference
 from sandbox.statistics.fronts import Front, Place, cost_front, hypervolume, non_dominated
 from sandbox.statistics.honesty import Honesty, winners_curse
+from sandbox.statistics.improvement import probability_of_improvement
 from sandbox.statistics.logrank import LogRank, log_rank
 from sandbox.statistics.power import Design, paired_design, seeds_needed
 from sandbox.statistics.profiles import (
@@ -20,6 +23,15 @@ from sandbox.statistics.profiles import (
     data_profile,
     performance_profile,
     score_profile,
+)
+from sandbox.statistics.ranks import (
+    Friedman,
+    Groups,
+    friedman,
+    mean_ranks,
+    nemenyi_distance,
+    rank_groups,
+    signed_rank_p,
 )
 from sandbox.statistics.ratings import Rating, bradley_terry
 from sandbox.statistics.runtimes import (
@@ -38,6 +50,20 @@ from sandbox.statistics.survival import (
 )
 
 __all__ = [
+    "aggregate",
+    "aggregate_difference",
+    "iqm",
+    "optimality_gap",
+    "Practical",
+    "bayesian_signed_rank",
+    "probability_of_improvement",
+    "Friedman",
+    "Groups",
+    "friedman",
+    "mean_ranks",
+    "nemenyi_distance",
+    "rank_groups",
+    "signed_rank_p",
     "Rating",
     "bradley_terry",
     "Design",
