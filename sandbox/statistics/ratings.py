@@ -53,6 +53,9 @@ def bradley_terry(
     The interval speaks of other problems of the kind. Percentiles of a bootstrap over M problems are too
     narrow for few, so distances are multiplied by sqrt(M / (M - 1)) t / z, as in `estimates`.
 
+    Measured coverage at 95 %, four competitors who lean to problems of their own, 10 seeds, 1,000 sets
+    of four intervals: .937 with 5 problems, .938 with 8, .945 with 20; .950 with 20 problems of one seed.
+
     Args:
         scores: competitor → scores, shape (problems, seeds), NaN where missing; the same problems and
             seeds in the same order for all. At most 200 competitors.
