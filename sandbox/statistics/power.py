@@ -50,7 +50,7 @@ class Design:
         if self.error == 0:
             return float(effect != 0)
         bar = float(stdtrit(self.degrees, 1 - level / 2))
-        away = abs(effect) / self.error
+        away = min(abs(effect) / self.error, 1e100)  # squared below
         return min(_beyond(bar, self.degrees, away) + _beyond(bar, self.degrees, -away), 1.0)
 
     def smallest_effect(self, level: float = 0.05, power: float = 0.8) -> float:
@@ -70,7 +70,7 @@ class Design:
         if self.error == 0:
             return 0.0
         low, high = 0.0, self.error
-        while self.power(high, level) < power:
+        while self.power(high, level) < power and math.isfinite(high):
             low, high = high, 2 * high
         for _ in range(50):
             middle = (low + high) / 2

@@ -55,6 +55,10 @@ def test_one_degree_of_freedom_needs_a_huge_effect_but_finds_it(level: float) ->
     assert effect == pytest.approx(norm.ppf(0.9) * t.ppf(1 - level / 2, 1), rel=0.05)
 
 
+def test_a_power_beyond_the_arithmetic_ends() -> None:
+    assert Design(1.0, 5).smallest_effect(0.05, 1 - 1e-15) > 10
+
+
 def test_the_test_decides_as_often_as_was_foretold() -> None:
     """Sign flips on 4 problems x 8 seeds: 32 pairs of unlike spread."""
     rng = np.random.default_rng(5)
