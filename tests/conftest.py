@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 # Test workers have a core each; threads of several would wait for each other. Before torch is imported.
@@ -10,6 +12,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings
+
+if (
+    threading.current_thread() is threading.main_thread()
+    and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):
+    # What a script runs in the background ignores Ctrl-C, and so would every program that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # In CI one commit must always give one verdict; at home hypothesis looks for new cases each time.
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

@@ -16,6 +16,7 @@ import determinism
 import endpoint
 import instinct
 import instructzero
+import intervals
 import overshoot
 import recorded
 import sequential
@@ -35,7 +36,7 @@ def main() -> None:
     data = parser.parse_args().data
     _announce(throughput)
     throughput.main([])
-    for benchmark in (overshoot, determinism, closed_loop, startup):
+    for benchmark in (overshoot, determinism, closed_loop, startup, intervals):
         _announce(benchmark)
         benchmark.main()
     for benchmark in (chat, endpoint, instructzero, instinct, detection, sequential):

@@ -38,18 +38,9 @@ linux = pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads /proc")
 @contextmanager
 def started(program: list[str], *args: str) -> Iterator[subprocess.Popen[str]]:
     """The command in a process group of its own, as a shell would start it."""
-    # What a script runs in the background ignores Ctrl-C, and so would what is started here.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        process = subprocess.Popen(
-            [*program, *args],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
+    process = subprocess.Popen(
+        [*program, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     try:
         yield process
     finally:

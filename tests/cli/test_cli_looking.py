@@ -95,11 +95,14 @@ def test_ctrl_c_ends_watching(program: list[str], sandbox: Here, folder: Path) -
         [*program, "watch", "quickstart.db", "--every", "0.1"], cwd=folder, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    assert watching.stdout is not None
-    assert watching.stdout.readline().startswith("48 runs")
-    watching.send_signal(signal.SIGINT)
-    _, err = watching.communicate(timeout=30)
-    assert watching.returncode == 130
+    try:
+        assert watching.stdout is not None
+        assert watching.stdout.readline().startswith("48 runs")
+        watching.send_signal(signal.SIGINT)
+        _, err = watching.communicate(timeout=30)
+        assert watching.returncode == 130
+    finally:
+        watching.kill()
     assert err.startswith("48 runs")
 
 
