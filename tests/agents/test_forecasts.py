@@ -90,10 +90,6 @@ class Metered(Toy):
         self.pay(len(listed), listed[0])
         return super().embed(listed)
 
-    @property
-    def layers(self) -> int:
-        return 2
-
 
 class Lender(Lending):
     """Lends the toy, each time a new one, which never repeats itself."""

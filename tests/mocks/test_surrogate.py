@@ -247,7 +247,7 @@ def test_fidelity_reads_as_one_line() -> None:
 
 
 _SCRIPT = """
-from tests.mocks.test_surrogate import TEXTS, SurrogateOracle, a_table
+from test_surrogate import TEXTS, SurrogateOracle, a_table
 oracle = SurrogateOracle.of(a_table(), "alpha-7b")
 print(repr(oracle), [oracle.truth(text + " Now!") for text in TEXTS])
 """
@@ -255,11 +255,12 @@ print(repr(oracle), [oracle.truth(text + " Now!") for text in TEXTS])
 
 def test_two_processes_tell_the_same_scores() -> None:
     root = Path(__file__).parents[2]
+    places = (root, Path(__file__).parent)
     told = {
         subprocess.run(
             [sys.executable, "-c", _SCRIPT],
             cwd=root,
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(map(str, places))},
             capture_output=True,
             text=True,
             check=True,

@@ -46,7 +46,7 @@ def test_a_missing_pair_is_no_evidence() -> None:
 
 
 def test_equal_competitors_are_decided_in_less_than_the_level() -> None:
-    """Ten pairs of five equal competitors, looked at after each of 40 seeds, with shared luck on two problems."""
+    """Ten pairs of five, looked at after each of 40 seeds, with shared luck on two problems."""
     rng = np.random.default_rng(1)
     false = 0
     for _ in range(400):
@@ -71,7 +71,8 @@ def test_the_winner_is_named_and_pairs_are_judged_on_common_seeds() -> None:
     base = rng.normal(size=(3, 60))
     worst = base - 5
     worst[:, 12:] = np.nan  # it stopped playing
-    found = {(d.a, d.b): d for d in duels({"a": base + 1, "b": base + rng.normal(size=base.shape), "c": worst})}
+    scores = {"a": base + 1, "b": base + rng.normal(size=base.shape), "c": worst}
+    found = {(d.a, d.b): d for d in duels(scores)}
     assert found["a", "b"].winner == "a"
     assert found["a", "c"].winner == "a"
     assert found["b", "c"].winner == "b"
@@ -90,7 +91,7 @@ def test_the_smallest_visible_effect_would_have_been_seen() -> None:
     assert 0.6 < seen < 0.95  # the spread of 25 seeds is itself an estimate
     assert smallest_effect(rng.normal(size=(100, 2)), 0.01, rng) < visible
     assert math.isnan(smallest_effect(np.ones((1, 2)), 0.01, rng))
-    assert smallest_effect(np.zeros((2, 1)) + [[1.0], [0.0]], 1e-6, rng) == math.inf
+    assert smallest_effect([[1.0], [0.0]], 1e-6, rng) == math.inf
 
 
 @pytest.mark.parametrize(

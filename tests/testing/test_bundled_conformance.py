@@ -12,8 +12,8 @@ from sandbox.testing.subjects import subject_of
 pytest.importorskip("torch")
 
 FAST = (
-    "random", "round-robin", "ucb", "thompson", "sequential-halving", "evolution", "cma-es", "naive", "icl",
-    "prompt-mii-zero", "prompt-mii", "gepa", "opro",
+    "random", "round-robin", "ucb", "thompson", "sequential-halving", "evolution", "naive", "icl",
+    "prompt-mii-zero", "prompt-mii",
 )  # fmt: skip
 SLOW = tuple([name for name in TABLE if name not in FAST])
 
