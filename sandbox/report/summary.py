@@ -33,6 +33,8 @@ Array: TypeAlias = npt.NDArray[np.float64]
 
 TARGETS = (0.5, 0.9)
 """Parts of the way from the baseline to the optimum whose cost is reported."""
+MOST_COMPARED = 40
+"""Agents up to which all pairs are compared; Holm's correction for more leaves little to be found."""
 _POINTS = 41
 """Of an anytime curve."""
 
@@ -207,7 +209,13 @@ def _paired(scores: dict[str, Array]) -> dict[str, Array]:
 
 
 def _strangers(scores: dict[str, Array], problems: Sequence[str]) -> tuple[str, ...]:
-    """A sentence where two agents share no seed of a problem, so that nothing can be paired; else nothing."""
+    """A sentence where nothing is compared: too many agents, or two that share no seed of a problem."""
+    count = len(scores)
+    if count > MOST_COMPARED:
+        return (
+            f"nothing is compared: {count:,} agents make {count * (count - 1) // 2:,} pairs, and more than "
+            f"{MOST_COMPARED} agents are not compared pair by pair",
+        )
     for a, b in combinations(scores, 2):
         lonely = (np.isnan(scores[a]) | np.isnan(scores[b])).all(axis=1)
         if lonely.any():
@@ -289,6 +297,8 @@ def sentences(summary: Summary) -> list[str]:
         return ["No agent finished all of its runs, so there is nothing to compare."]
     if len(ranked) == 1:
         return [f"Only {ranked[0]} can be judged, so there is nothing to compare."]
+    if not summary.comparisons and len(ranked) > MOST_COMPARED:
+        return [f"{len(ranked):,} agents are too many to be compared pair by pair."]
     if not summary.comparisons:
         return [f"{_listed(ranked)} share no seeds, so there is nothing to compare."]
     beats: dict[str, list[str]] = {agent: [] for agent in ranked}

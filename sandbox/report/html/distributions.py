@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sandbox.report.html.facts import POINTS, Facts, Resource, cut
-from sandbox.report.html.figures import WAY, by_resource, figure, sample_words
+from sandbox.report.html.figures import WAY, band_words, by_resource, figure, sample_words
 from sandbox.report.html.lines import Line, Span, line_chart
 from sandbox.report.html.markup import Content, Markup
 from sandbox.report.html.tables import cut_note
@@ -93,9 +93,8 @@ def _ecdf(facts: Facts, runtimes: Runtimes) -> Markup:
         by_resource(facts, views),
         "Share of (problem, seed, target) triples reached by a recommendation for at most so much: the "
         f"empirical distribution of runtimes. Targets: {parts} per cent of the way from a blind guess to the "
-        f"optimum; {sample_words(facts)}. What a run never reached never counts. Bands: pointwise 95 % "
-        "bootstrap "
-        "intervals over seeds.",
+        f"optimum; {sample_words(facts)}. What a run never reached never counts.",
+        band_words(facts),
         cut_note(facts, "Drawn are"),
     )
 
@@ -132,9 +131,8 @@ def _scores(facts: Facts) -> Markup:
         "Score profile",
         _chart(facts, thresholds, bands, span, "share of runs above", "Score profiles"),
         f"Share of runs that ended above each part of the way to the optimum; {sample_words(facts)}. A line "
-        "that lies above another everywhere is better whatever one calls good. Bands: pointwise 95 % "
-        "bootstrap "
-        "intervals over seeds.",
+        "that lies above another everywhere is better whatever one calls good.",
+        band_words(facts),
         cut_note(facts, "Drawn are"),
     )
 
@@ -164,7 +162,8 @@ def _performance(facts: Facts, runtimes: Runtimes) -> Content:
         f"Share of (problem, seed) cells in which an agent came {100 * SOLVED:.0f} % of the way within so "
         "many times the cost of the cell's cheapest agent (Dolan and Moré 2002); at 1 the share in which "
         "it was "
-        "the cheapest. Depends on who competes. Bands: pointwise 95 % bootstrap intervals over cells.",
+        "the cheapest. Depends on who competes.",
+        band_words(facts),
         cut_note(facts, "Drawn are"),
     )
 
@@ -190,9 +189,8 @@ def _data(facts: Facts, runtimes: Runtimes) -> Content:
             facts, grid, bands, Span("groups of d + 1 evaluations", 0.0, most), "share of runs solved", "Data"
         ),
         f"Share of runs that came {100 * SOLVED:.0f} % of the way within so many groups of d + 1 "
-        "evaluations, "
-        f"d the dimension of the problem, {min(sizes)} to {max(sizes)} here (Moré and Wild 2009). Bands: "
-        "pointwise 95 % bootstrap intervals over seeds.",
+        f"evaluations (Moré and Wild 2009), d the dimension of the problem: {min(sizes)} to {max(sizes)} here.",
+        band_words(facts),
         cut_note(facts, "Drawn are"),
     )
 

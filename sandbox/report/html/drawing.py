@@ -89,7 +89,8 @@ def frame(x: Axis, y: Axis, y_title: bool = True) -> Markup:
             parts.append(text(place, bottom + 16, written, "tick", "middle"))
             free = place + half + 4
     parts.append(line(left, bottom, right, bottom, "axis"))
-    parts.append(text((left + right) / 2, bottom + 33, x.label, "title", "middle"))
+    if x.label:
+        parts.append(text((left + right) / 2, bottom + 33, x.label, "title", "middle"))
     if y_title:
         parts.append(text(2, top - 12, y.label, "title"))
     return element("g", *parts, class_="frame", aria_hidden="true")
@@ -104,11 +105,13 @@ def simplified(points: Sequence[tuple[float, float]]) -> list[tuple[float, float
     while stack:
         first, last = stack.pop()
         (x1, y1), (x2, y2) = points[first], points[last]
-        length = math.hypot(x2 - x1, y2 - y1) or 1.0
+        dx, dy = x2 - x1, y2 - y1
+        squared = dx * dx + dy * dy or 1.0
         worst, where = _TOLERANCE, 0
         for i in range(first + 1, last):
             x, y = points[i]
-            distance = abs((x2 - x1) * (y1 - y) - (x1 - x) * (y2 - y1)) / length
+            along = min(max(((x - x1) * dx + (y - y1) * dy) / squared, 0.0), 1.0)
+            distance = math.hypot(x1 + along * dx - x, y1 + along * dy - y)
             if distance > worst:
                 worst, where = distance, i
         if where:

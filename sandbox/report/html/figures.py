@@ -54,6 +54,13 @@ def sample_words(facts: Facts) -> str:
     return f"{counted(problems, 'problem')} \N{MULTIPLICATION SIGN} {counted(seeds, 'seed')}"
 
 
+def band_words(facts: Facts) -> str:
+    """What the bands of a figure are; or why there are none."""
+    if len(facts.seeds) < 2:
+        return " With one seed no interval is known."
+    return " Bands: pointwise 95 % bootstrap intervals over seeds, within problems."
+
+
 def curves(facts: Facts) -> Content:
     """Anytime curves: the part of the way to the optimum against each resource."""
     if not facts.scaled or not facts.resources:
@@ -78,8 +85,8 @@ def curves(facts: Facts) -> Content:
         "Quality at every moment",
         by_resource(facts, views),
         f"True score of the current recommendation, as a {WAY}, against what was spent; mean over "
-        f"{sample_words(facts)}. Bands: pointwise 95 % bootstrap intervals over seeds, within problems. "
-        "After a run's end its last recommendation stands.",
+        f"{sample_words(facts)}. After a run's end its last recommendation stands.",
+        band_words(facts),
         f" {counted(left_out, 'problem')} left out, where a blind guess is optimal." if left_out else None,
         cut_note(facts, "Drawn are"),
     )
@@ -154,9 +161,9 @@ def cost(facts: Facts) -> Content:
         "Score against cost",
         by_resource(facts, spots_by),
         "Mean true score of the final recommendation against the mean spending of a run, "
-        f"{sample_words(facts)}; "
-        "bars: 95 % bootstrap intervals. Grey line: the front of those that no agent of this tournament "
-        "equals or betters for less.",
+        f"{sample_words(facts)}. Dotted: the front of those that no agent of this tournament equals or "
+        "betters for less.",
+        " Bars: 95 % bootstrap intervals over seeds, within problems." if len(facts.seeds) > 1 else None,
         cut_note(facts, "Drawn are"),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sandbox.report.html.facts import Facts
 from sandbox.report.html.markup import Content, Markup, element, join
 from sandbox.report.html.reading import Origin
-from sandbox.report.html.wording import counted
+from sandbox.report.html.wording import counted, listed
 
 
 def methods(
@@ -17,8 +17,19 @@ def methods(
     results: str,
     store: str,
     older: int,
+    missing: Sequence[str] = (),
 ) -> Markup:
-    """The section at the end."""
+    """The section at the end.
+
+    Args:
+        facts: all tournaments.
+        origins: how their runs came to be.
+        versions: each set of package versions, with the number of runs made by it.
+        results: a hash of all results.
+        store: the name of the file.
+        older: how many runs of earlier code were left out.
+        missing: agents that were left out by whoever asked for the report.
+    """
     return element(
         "section",
         element("h2", "Methods and provenance", id="methods"),
@@ -34,6 +45,13 @@ def methods(
             f"The store has {counted(older, 'run')} more, made by earlier code, which are left out.",
         )
         if older
+        else None,
+        element(
+            "p",
+            f"Left out on request: {listed(missing)}. Corrections for multiplicity count the agents that are "
+            "shown; whoever chooses them after looking at results tests more than that.",
+        )
+        if missing
         else None,
         class_="methods",
         aria_labelledby="methods",

@@ -26,7 +26,8 @@ class Scale:
         if self.high == self.low:
             return (self.start + self.end) / 2
         if self.logarithmic:
-            part = math.log(value / self.low) / math.log(self.high / self.low)
+            low, high = math.log(self.low), math.log(self.high)
+            part = (math.log(value) - low) / (high - low)
         else:
             part = (value - self.low) / (self.high - self.low)
         return self.start + part * (self.end - self.start)
@@ -61,7 +62,7 @@ def log_ticks(low: float, high: float) -> list[float]:
     """
     if not 0 < low < high:
         return []
-    decades = math.log10(high / low)
+    decades = math.log10(high) - math.log10(low)
     factors = (1, 2, 5) if decades < 2.2 else (1,)
     stride = max(1, round(decades / 5))
     found = []
@@ -124,7 +125,7 @@ def short(value: float) -> str:
         return f"{value:,.0f}"
     if value >= 1:
         return f"{value:.3g}"
-    return f"{value:.3g}" if value >= 1e-4 else f"{value:.1e}".replace("e-0", "e-")
+    return f"{value:.3g}" if value >= 1e-4 else f"{value:.2e}".replace("e-0", "e-")
 
 
 def signed(value: float, decimals: int = 3) -> str:

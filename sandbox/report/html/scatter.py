@@ -41,7 +41,7 @@ def scatter(spots: Sequence[Spot], x: str, y: str, money: bool, what: str) -> Ma
     logarithmic = min(costs) > 0 and max(costs) > 10 * min(costs)
     low, high = padded(min(costs), max(costs), 0.06)
     if logarithmic:
-        low, high = min(costs) / 1.25, max(costs) * 1.25
+        low, high = max(min(costs) / 1.25, max(costs) / 1e6), max(costs) * 1.25
     elif min(costs) >= 0 and (low < 0 or min(costs) < 0.6 * max(costs)):
         low = 0.0
     bottom, top = padded(*_range([spot.score for spot in spots]), 0.06)

@@ -118,6 +118,9 @@ def _note(facts: Facts) -> Markup:
         "optimum, 100 % a blind guess. Costs: medians (Kaplan\N{EN DASH}Meier), > where fewer than half "
         "of the runs came "
         "there, and the share of runs that did where it is not all.",
+        None
+        if len(facts.seeds) > 1
+        else " With one seed there is no spread to judge by: no interval is known, and nothing is decided.",
         class_="caption",
     )
 

@@ -9,7 +9,7 @@ from sandbox.budget import Budget, in_units
 from sandbox.report.html.markup import Content, Markup, element, join
 from sandbox.report.html.power import Sight
 from sandbox.report.html.scales import fixed, p_value, percent, signed
-from sandbox.report.summary import Summary
+from sandbox.report.summary import MOST_COMPARED, Summary
 from sandbox.statistics import Comparison, Estimate
 
 
@@ -70,7 +70,10 @@ def headline(summary: Summary) -> str:
     if len(ranked) == 1:
         return f"Only {ranked[0]} can be judged, so there is nothing to compare it with."
     if not summary.comparisons:
-        return f"{listed(ranked)} were not compared."
+        if len(ranked) > MOST_COMPARED:
+            many = f"{len(ranked):,} agents are too many to be compared pair by pair"
+            return f"{many}; {ranked[0]} has the best mean."
+        return f"{listed(ranked)} share too few runs to be compared."
     wins = beaten(summary)
     lost = {loser for others in wins.values() for loser in others}
     unbeaten = [agent for agent in ranked if agent not in lost]

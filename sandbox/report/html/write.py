@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from sandbox.errors import UsageError, nearest
@@ -14,6 +16,7 @@ from sandbox.report.html.sample import sample
 from sandbox.report.html.section import tournament
 from sandbox.report.summary import Summary, summarise
 from sandbox.store import Store
+from sandbox.tournament import Run
 
 
 def of_store(path: Path, title: str | None = None, agents: Collection[str] | None = None) -> str:
@@ -39,6 +42,7 @@ def of_store(path: Path, title: str | None = None, agents: Collection[str] | Non
                 raise UsageError(f"--agents: {path} holds no runs of {agent!r}; {nearest(agent, names)}")
         if agents is not None:
             runs = [run for run in runs if run.agent in set(agents)]
+        runs = [_judged(run) for run in runs]
         older = store.count() - whole
         keys = {run.key for run in runs}
         uses, seen = reading.uses(store), reading.seen(store)
@@ -49,8 +53,16 @@ def of_store(path: Path, title: str | None = None, agents: Collection[str] | Non
     scenarios = list(dict.fromkeys(summary.scenario for summary in summaries))
     heading = title or f"Tournament report: {', '.join(scenarios[:3])}{' …' if len(scenarios) > 3 else ''}"
     sections = [tournament(fact, uses, seen) for fact in facts]
-    end = methods(facts, origins, versions, reading.fingerprint(runs), path.name, older)
+    missing = [agent for agent in names if agents is not None and agent not in set(agents)]
+    end = methods(facts, origins, versions, reading.fingerprint(runs), path.name, older, missing)
     return page(heading, facts, sections, opened, end)
+
+
+def _judged(run: Run) -> Run:
+    """A run whose score is no number has failed, whatever it says itself."""
+    if run.error is not None or (run.truth is not None and math.isfinite(run.truth)):
+        return run
+    return replace(run, error="its score is no number", truth=None)
 
 
 def of_table(summary: Summary, path: Path, title: str | None = None) -> str:
