@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from sandbox.axes import amount, check_axis
 from sandbox.budget import CURRENCIES, UNITS, Budget
 from sandbox.errors import UsageError
+from sandbox.report.pairing import MOST_COMPARED, common_cells, strangers, uneven
 from sandbox.statistics import (
     Comparison,
     Estimate,
@@ -33,8 +33,6 @@ Array: TypeAlias = npt.NDArray[np.float64]
 
 TARGETS = (0.5, 0.9)
 """Parts of the way from the baseline to the optimum whose cost is reported."""
-MOST_COMPARED = 40
-"""Agents up to which all pairs are compared; Holm's correction for more leaves little to be found."""
 _POINTS = 41
 """Of an anytime curve."""
 
@@ -170,9 +168,9 @@ def _summarise(runs: Sequence[Run], level: float, alpha: float, wanted: str | No
         for k, agent in enumerate(judged)
     ]
     comparisons: tuple[Comparison, ...] = ()
-    apart = _strangers(scores, problems)
+    apart = strangers(scores, problems)
     if len(judged) > 1 and not apart:
-        comparisons = all_pairs(_paired(scores), stream(0, "verdicts", first.scenario), level, alpha)
+        comparisons = all_pairs(common_cells(scores), stream(0, "verdicts", first.scenario), level, alpha)
     return Summary(
         scenario=first.scenario,
         budget=first.budget,
@@ -187,7 +185,7 @@ def _summarise(runs: Sequence[Run], level: float, alpha: float, wanted: str | No
         standings=tuple(sorted(standings, key=lambda standing: (-standing.score.value, standing.agent))),
         failures=failures,
         comparisons=comparisons,
-        caveats=apart
+        caveats=(apart or uneven(scores))
         + _notes(by_agent)
         + tuple(
             f"{problem}: {of_problem[problem].caveat}" for problem in problems if of_problem[problem].caveat
@@ -198,30 +196,6 @@ def _summarise(runs: Sequence[Run], level: float, alpha: float, wanted: str | No
             if (total := sum(run.spent[i] for run in runs) / UNITS[name])
         },
     )
-
-
-def _paired(scores: dict[str, Array]) -> dict[str, Array]:
-    """Only the cells that every agent has, so that all comparisons speak of the same runs."""
-    present = np.logical_and.reduce([~np.isnan(x) for x in scores.values()])
-    if not present.any(axis=1).all():
-        return scores
-    return {agent: np.where(present, x, np.nan) for agent, x in scores.items()}
-
-
-def _strangers(scores: dict[str, Array], problems: Sequence[str]) -> tuple[str, ...]:
-    """A sentence where nothing is compared: too many agents, or two that share no seed of a problem."""
-    count = len(scores)
-    if count > MOST_COMPARED:
-        return (
-            f"nothing is compared: {count:,} agents make {count * (count - 1) // 2:,} pairs, and more than "
-            f"{MOST_COMPARED} agents are not compared pair by pair",
-        )
-    for a, b in combinations(scores, 2):
-        lonely = (np.isnan(scores[a]) | np.isnan(scores[b])).all(axis=1)
-        if lonely.any():
-            where = problems[int(np.argmax(lonely))]
-            return (f"nothing is compared: {a} and {b} have no seed of {where} in common",)
-    return ()
 
 
 def _notes(by_agent: Mapping[str, Sequence[Run]]) -> tuple[str, ...]:

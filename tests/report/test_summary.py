@@ -196,3 +196,15 @@ def test_agents_that_share_no_seed_are_not_compared() -> None:
     assert summary.comparisons == ()
     assert sentences(summary) == ["b and a share no seeds, so there is nothing to compare."]
     assert summary.caveats[0] == "nothing is compared: a and b have no seed of p in common"
+
+
+def test_unequal_seeds_are_compared_where_all_have_some_and_that_is_said() -> None:
+    rng = np.random.default_rng(2)
+    scores = {"a": 0.9 + rng.normal(0, 0.01, 30), "b": 0.8 + rng.normal(0, 0.01, 30), "c": rng.random(12)}
+    (summary,) = summarise(board({agent: truths.tolist() for agent, truths in scores.items()}))
+    assert [pair.pairs for pair in summary.comparisons] == [12, 12, 12]
+    assert summary.standings[0].score.value == pytest.approx(scores["a"].mean())
+    (caveat,) = summary.caveats
+    assert "unequal numbers of runs (12 to 30): comparisons speak of the 12 that all have" in caveat
+    (even,) = summarise(board({agent: truths[:12].tolist() for agent, truths in scores.items()}))
+    assert even.caveats == ()

@@ -9,8 +9,12 @@ from sandbox.budget import Budget, in_units
 from sandbox.report.html.markup import Content, Markup, element, join
 from sandbox.report.html.power import Sight
 from sandbox.report.html.scales import fixed, p_value, percent, signed
-from sandbox.report.summary import MOST_COMPARED, Summary
+from sandbox.report.pairing import MOST_COMPARED
+from sandbox.report.summary import Summary
 from sandbox.statistics import Comparison, Estimate
+
+_FEW = 7
+"""Agents up to which sentences carry their numbers; of more, the table of pairs has them."""
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
@@ -122,7 +126,7 @@ def _p(p: float) -> str:
 
 
 def verdicts(summary: Summary, most: int = 60) -> Markup:
-    """Who beats whom by how much, a sentence for each agent that beats somebody."""
+    """Who beats whom, a sentence for each agent that beats somebody; by how much, where they are few."""
     pairs = {frozenset((pair.a, pair.b)): pair for pair in summary.comparisons}
     items: list[Content] = []
     for agent, others in beaten(summary).items():
@@ -131,8 +135,10 @@ def verdicts(summary: Summary, most: int = 60) -> Markup:
             shown = others[:12]
             for i, other in enumerate(shown):
                 joint = "" if i == 0 else " and " if i == len(shown) - 1 == len(others) - 1 else ", "
-                numbers = difference(pairs[frozenset((agent, other))], agent)
-                parts += [joint, other, element("span", f" ({numbers})", class_="numbers")]
+                parts += [joint, other]
+                if len(summary.standings) <= _FEW:
+                    numbers = difference(pairs[frozenset((agent, other))], agent)
+                    parts.append(element("span", f" ({numbers})", class_="numbers"))
             if len(others) > len(shown):
                 parts.append(f" and {len(others) - len(shown)} others, which the table of pairs has")
             items.append(element("li", *parts, "."))
@@ -162,11 +168,13 @@ def undecided_words(summary: Summary, seen: Mapping[frozenset[str], Sight]) -> C
         first = min((pair.a, pair.b), key=place.__getitem__)
         other, d, _ = towards(pair, first)
         spread = f", {percent(d.level)} interval {interval(d)}" if math.isfinite(d.low) else ""
-        numbers = f" (difference {signed(d.value)}{spread}, adjusted p {_p(pair.p_adjusted)}"
+        few = len(summary.standings) <= _FEW
+        tested = f"{spread}, adjusted p {_p(pair.p_adjusted)}" if few else ""
+        numbers = f" (difference {signed(d.value)}{tested}"
         sight = seen.get(frozenset((pair.a, pair.b)))
         if sight is not None and math.isfinite(sight.smallest):
             numbers += f"; smallest effect that could have been seen {fixed(sight.smallest)}"
-            if sight.seeds is not None:
+            if few and sight.seeds is not None:
                 numbers += f"; a difference of this size needs {counted(sight.seeds, 'seed')} a problem"
         items.append(
             element("li", f"{first} and {other}", element("span", f"{numbers})", class_="numbers"), ".")
