@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandbox.report.html.drawing import TEXT, Axis, line, mark, sheet, text
+from sandbox.report.html.drawing import LARGE, Axis, line, mark, sheet, text
 from sandbox.report.html.markup import Content, Markup, element
 from sandbox.report.html.scales import Scale, fitted, short, text_width
 
@@ -31,9 +31,9 @@ def bars(rows: Sequence[Bar], parts: Sequence[str], label: str, money: bool, wha
         money: whether in dollars.
         what: the chart in one sentence, for those who hear it.
     """
-    left = min(max(text_width(row.name, 1.1 * TEXT) for row in rows) + 22, 124.0)
+    left = min(max(text_width(row.name, LARGE) for row in rows) + 22, 124.0)
     sums = [sum(row.parts) for row in rows]
-    room = max(text_width(_sum(total, money), TEXT) for total in sums) + 10
+    room = max(text_width(_sum(total, money), LARGE) for total in sums) + 10
     height = _TOP + _ROW * len(rows) + _BOTTOM
     floor = height - _BOTTOM
     across = Axis(label, Scale(0.0, max(sums) or 1.0, left, _WIDTH - room), money, wanted=3)
@@ -41,7 +41,7 @@ def bars(rows: Sequence[Bar], parts: Sequence[str], label: str, money: bool, wha
     free = 0.0
     for place, written in across.ticks():
         body.append(line(place, _TOP, place, floor, "grid"))
-        half = text_width(written, 1.1 * TEXT) / 2
+        half = text_width(written, LARGE) / 2
         if place - half >= free:
             body.append(text(place, floor + 15, written, "tick", "middle"))
             free = place + half + 4
@@ -49,7 +49,7 @@ def bars(rows: Sequence[Bar], parts: Sequence[str], label: str, money: bool, wha
     for i, (row, total) in enumerate(zip(rows, sums, strict=True)):
         top, at = _TOP + i * _ROW, left
         own: list[Content] = [mark(6, top + _ROW / 2, row.agent, 3.2)]
-        own.append(text(15, top + _ROW / 2 + 3.8, fitted(row.name, TEXT, left - 22), "name"))
+        own.append(text(15, top + _ROW / 2 + 3.8, fitted(row.name, LARGE, left - 20), "name"))
         for j, amount in enumerate(row.parts):
             end = left + (across.scale.end - left) * sum(row.parts[: j + 1]) / (across.scale.high or 1.0)
             if amount > 0:

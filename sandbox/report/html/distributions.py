@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sandbox.report.html.facts import POINTS, Facts, Resource, cut
-from sandbox.report.html.figures import WAY, band_words, by_resource, figure, sample_words
+from sandbox.report.html.figures import band_words, by_resource, figure, sample_words
 from sandbox.report.html.lines import Line, Span, line_chart
 from sandbox.report.html.markup import Content, Markup
 from sandbox.report.html.tables import cut_note
@@ -125,7 +125,7 @@ def _scores(facts: Facts) -> Markup:
         )
         for agent in facts.drawn
     }
-    span = Span(f"final score, as a {WAY}", 0.0, 1.0, percent=True)
+    span = Span("final score, as a part of the way", 0.0, 1.0, percent=True)
     return figure(
         f"t{facts.number}-scores",
         "Score profile",
@@ -189,7 +189,7 @@ def _data(facts: Facts, runtimes: Runtimes) -> Content:
             facts, grid, bands, Span("groups of d + 1 evaluations", 0.0, most), "share of runs solved", "Data"
         ),
         f"Share of runs that came {100 * SOLVED:.0f} % of the way within so many groups of d + 1 "
-        f"evaluations (Moré and Wild 2009), d the dimension of the problem: {min(sizes)} to {max(sizes)} here.",
+        f"evaluations (Moré and Wild 2009), d the dimension: {min(sizes)} to {max(sizes)} here.",
         band_words(facts),
         cut_note(facts, "Drawn are"),
     )

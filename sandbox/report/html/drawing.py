@@ -14,6 +14,8 @@ COLOURS = 8
 DASHES = ("", "7 3", "2 2.4", "9 3 2 3")
 TEXT = 11.0
 """Size of the labels, in units of the sheet; the style sheet has the same number."""
+LARGE = 12.5
+"""The same on a narrow screen, where figures are small: labels have room for it."""
 _TOLERANCE = 0.12
 """How far a simplified line may be from the exact one; a hundredth of a label's height."""
 
@@ -83,7 +85,7 @@ def frame(x: Axis, y: Axis, y_title: bool = True) -> Markup:
         parts.append(text(left - 6, place + 3.8, written, "tick", "end"))
     free = -math.inf
     for place, written in x.ticks():
-        half = text_width(written, TEXT) / 2
+        half = text_width(written, LARGE) / 2
         parts.append(line(place, bottom, place, bottom + 4, "axis"))
         if place - half >= free:
             parts.append(text(place, bottom + 16, written, "tick", "middle"))

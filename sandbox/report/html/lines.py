@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sandbox.report.html.drawing import (
-    TEXT,
+    LARGE,
     Axis,
     dash,
     frame,
@@ -66,8 +66,8 @@ def line_chart(lines: Sequence[Line], x: Span, y: Span, what: str, levels: Seque
         what: the chart in one sentence, for those who hear it.
         levels: heights at which a dashed line is drawn across.
     """
-    room = max([text_width(one.name, 1.1 * TEXT) for one in lines[:_MOST_LABELS]], default=0.0)
-    right = WIDTH - min(room, 112.0) - 18
+    room = max([text_width(one.name, LARGE) for one in lines[:_MOST_LABELS]], default=0.0)
+    right = WIDTH - min(room, 118.0) - 18
     across = Axis(x.label, Scale(x.low, x.high, _LEFT, right, x.logarithmic), x.money, x.percent)
     up = Axis(y.label, Scale(y.low, y.high, HEIGHT - _BOTTOM, _TOP), y.money, y.percent)
     parts: list[Content] = [frame(across, up)]
@@ -118,10 +118,10 @@ def _band(one: Line, across: Axis, up: Axis) -> Content:
 
 def _names(lines: Sequence[Line], up: Axis, right: float) -> Markup:
     ends = [up.scale(float(one.y[-1])) for one in lines]
-    places = spread(ends, TEXT + 1.5, _TOP, HEIGHT - _BOTTOM)
+    places = spread(ends, LARGE, _TOP, HEIGHT - _BOTTOM)
     parts: list[Content] = []
     for one, end, place in zip(lines, ends, places, strict=True):
-        name = fitted(one.name, TEXT, WIDTH - right - 16)
+        name = fitted(one.name, LARGE, WIDTH - right - 16)
         label: list[Content] = []
         if abs(place - end) > 3:
             label.append(line(right + 1, end, right + 6, place, f"lead {style(one.agent)}"))
@@ -138,11 +138,11 @@ def small_chart(lines: Sequence[Line], title: str, x: Span, y: Span, levels: Seq
     """One of many small panels: no names, few ticks."""
     width, height = _SMALL
     left, top, bottom = 34.0, 22.0, 20.0
-    across = Axis("", Scale(x.low, x.high, left, width - 10, x.logarithmic), x.money, x.percent, 2)
+    across = Axis("", Scale(x.low, x.high, left, width - 18, x.logarithmic), x.money, x.percent, 2)
     up = Axis("", Scale(y.low, y.high, height - bottom, top), y.money, y.percent, 3)
     parts: list[Content] = [frame(across, up, y_title=False)]
-    parts.append(text(2, 12, fitted(title, TEXT, width - 6), "panel"))
-    parts += [line(left, up.scale(level), width - 10, up.scale(level), "level") for level in levels]
+    parts.append(text(2, 12, fitted(title, 15.5, width - 2), "panel"))
+    parts += [line(left, up.scale(level), width - 18, up.scale(level), "level") for level in levels]
     for one in reversed(lines):
         corners = _corners(one.x, one.y, one.steps, across, up)
         parts.append(

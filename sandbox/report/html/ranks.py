@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sandbox.report.html.drawing import TEXT, line, mark, sheet, text
+from sandbox.report.html.drawing import LARGE, line, mark, sheet, text
 from sandbox.report.html.markup import Content, Markup, element
 from sandbox.report.html.scales import Scale, fitted, fixed, text_width
 
@@ -29,7 +29,7 @@ def rank_diagram(
     """
     order = sorted(range(len(names)), key=lambda i: (ranks[i], i))
     count = len(order)
-    room = min(max(text_width(name, 1.1 * TEXT) for _, name in names) + 48, 176.0)
+    room = min(max(text_width(name, LARGE) for _, name in names) + 48, 176.0)
     scale = Scale(1.0, float(count), room, _WIDTH - room)
     top = 44.0 if distance else 26.0
     parts: list[Content] = []
@@ -49,7 +49,7 @@ def rank_diagram(
         y, x = first + row * 17.0, scale(ranks[i])
         number, name = names[i]
         end = room - 8 if left else _WIDTH - room + 8
-        label = fitted(name, TEXT, room - 44)
+        label = fitted(name, LARGE, room - 44)
         own: list[Content] = [line(x, top, x, y, "stem"), line(x, y, end, y, "stem")]
         own.append(mark(x, top, number, 3.4))
         own.append(text(end - 4 if left else end + 4, y + 3.8, fixed(ranks[i], 2), "tick", _side(left)))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandbox.report.html.drawing import TEXT, Axis, frame, line, mark, path, sheet, style, text
+from sandbox.report.html.drawing import LARGE, Axis, frame, line, mark, path, sheet, style, text
 from sandbox.report.html.lines import HEIGHT, WIDTH, Span
 from sandbox.report.html.markup import Content, Markup, element
 from sandbox.report.html.scales import Scale, fitted, fixed, padded, percent, short, spread, text_width
@@ -45,14 +45,14 @@ def scatter(spots: Sequence[Spot], x: str, y: str, money: bool, what: str) -> Ma
     elif min(costs) >= 0 and (low < 0 or min(costs) < 0.6 * max(costs)):
         low = 0.0
     bottom, top = padded(*_range([spot.score for spot in spots]), 0.06)
-    room = max(text_width(spot.name, 1.1 * TEXT) for spot in spots)
-    right = WIDTH - min(room, 112.0) - 24
+    room = max(text_width(spot.name, LARGE) for spot in spots)
+    right = WIDTH - min(room, 118.0) - 24
     span = Span(x + (", logarithmic" if logarithmic else ""), low, high, logarithmic, money)
     across = Axis(span.label, Scale(low, high, _LEFT, right, logarithmic), money)
     up = Axis(y, Scale(bottom, top, HEIGHT - _BOTTOM, _TOP))
     parts: list[Content] = [frame(across, up), _front(spots, across, up)]
     middles = [up.scale(spot.score.value) for spot in spots]
-    places = spread(middles, TEXT + 1.5, _TOP, HEIGHT - _BOTTOM)
+    places = spread(middles, LARGE, _TOP, HEIGHT - _BOTTOM)
     for spot, middle, place in zip(spots, middles, places, strict=True):
         at = across.scale(spot.cost.value)
         own: list[Content] = [line(at + 5, middle, right + 4, place, "lead faint")]
@@ -64,7 +64,7 @@ def scatter(spots: Sequence[Spot], x: str, y: str, money: bool, what: str) -> Ma
             own.append(line(at, reach[0], at, reach[1], f"whisker thin {style(spot.agent)}"))
         own.append(mark(at, middle, spot.agent, 4.4))
         own.append(mark(right + 11, place, spot.agent, 2.8))
-        own.append(text(right + 18, place + 3.8, fitted(spot.name, TEXT, WIDTH - right - 18), "name"))
+        own.append(text(right + 18, place + 3.8, fitted(spot.name, LARGE, WIDTH - right - 18), "name"))
         parts.append(element("g", *own, data_agent=str(spot.agent), data_tip=_tip(spot, money)))
     return sheet(WIDTH, HEIGHT, what, *parts)
 
