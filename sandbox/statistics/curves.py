@@ -271,6 +271,6 @@ def _steps(at: npt.ArrayLike, values: npt.ArrayLike) -> tuple[Array, Array]:
     times, held = np.asarray(at, dtype=np.float64), np.asarray(values, dtype=np.float64)
     if times.ndim != 1 or times.shape != held.shape:
         raise ValueError(f"at and values of shapes {times.shape} and {held.shape}: wanted (entries,) twice")
-    if np.isnan(times).any() or (np.diff(times) < 0).any():
+    if np.isnan(times).any() or (times[1:] < times[:-1]).any():
         raise ValueError("at is NaN somewhere, or falls")
     return times, held

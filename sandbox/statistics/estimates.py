@@ -30,9 +30,11 @@ fell into, which happens with probability .17.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import pickle
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +43,8 @@ Array: TypeAlias = npt.NDArray[np.float64]
 Unit: TypeAlias = Literal["seeds", "problems"]
 """What is a sample and would differ in a repetition: the seeds of fixed problems, or the problems."""
 
+_REMEMBERED = 7_000_000
+"""Counts of one drawing, up to which it is remembered: 56 MB."""
 _ROUNDING = 1e-12
 """Relative size below which a difference of two scores is an error of rounding, hence a tie."""
 
@@ -274,11 +278,36 @@ def _deviations(rows: Array, counts: Array, samples: int) -> Array:
 
 
 def resampled_counts(runs: int, rng: np.random.Generator, replicates: int) -> Array:
-    """How often each run was drawn, shape (replicates, runs); each row adds up to `runs`."""
+    """How often each run was drawn, shape (replicates, runs), read-only; each row adds up to `runs`.
+
+    A report asks for the same draws again and again, since all competitors share them: the last few
+    are remembered by the state that `rng` was in, which then moves on as if they had been drawn.
+    """
+    if runs * replicates > _REMEMBERED:
+        return _counts(runs, rng, replicates)
+    kind = type(rng.bit_generator)
+    counts, after = _counts_from(kind, pickle.dumps(rng.bit_generator.state), runs, replicates)
+    rng.bit_generator.state = after
+    return counts
+
+
+@lru_cache(maxsize=6)
+def _counts_from(
+    kind: Callable[[], np.random.BitGenerator], state: bytes, runs: int, replicates: int
+) -> tuple[Array, Any]:
+    """The draws from this state, and the state after them."""
+    bits = kind()
+    bits.state = pickle.loads(state)
+    return _counts(runs, np.random.Generator(bits), replicates), bits.state
+
+
+def _counts(runs: int, rng: np.random.Generator, replicates: int) -> Array:
     drawn = rng.integers(runs, size=(replicates, runs), dtype=np.int32).astype(np.int64)
     drawn += runs * np.arange(replicates)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=replicates * runs)
-    return counts.reshape(replicates, runs).astype(np.float64)
+    found = counts.reshape(replicates, runs).astype(np.float64)
+    found.setflags(write=False)
+    return found
 
 
 def widening(samples: Sequence[Array], level: float) -> Array:

@@ -61,7 +61,7 @@ def time_to_target(
     costs, held = np.asarray(at, dtype=np.float64), np.asarray(values, dtype=np.float64)
     if costs.ndim != 1 or costs.shape != held.shape:
         raise ValueError(f"at and values of shapes {costs.shape} and {held.shape}: wanted (entries,) twice")
-    if np.isnan(costs).any() or (np.diff(costs) < 0).any():
+    if np.isnan(costs).any() or (costs[1:] < costs[:-1]).any():
         raise ValueError("at is NaN somewhere, or falls")
     last = float(costs[-1]) if costs.size else 0.0
     if spent is not None and not spent >= last:

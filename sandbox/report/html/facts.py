@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,6 +24,13 @@ POINTS = 81
 _UNITS = np.array(list(UNITS.values()), dtype=np.float64)
 
 
+@lru_cache(maxsize=64)
+def _grid(horizon: float) -> Array:
+    points = np.linspace(0.0, horizon, POINTS)
+    points.setflags(write=False)  # every run is looked at on the same one
+    return points
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """Something that is spent, as an axis."""
@@ -36,7 +44,7 @@ class Resource:
     @property
     def grid(self) -> Array:
         """Points of the axis at which curves are looked at."""
-        return np.linspace(0.0, self.horizon, POINTS)
+        return _grid(self.horizon)
 
     def of(self, cost: Cost) -> float:
         """How much of it is in a cost, in the units that people write."""
