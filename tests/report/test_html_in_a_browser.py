@@ -252,6 +252,8 @@ def test_texts_and_lines_stand_out(browser: Browser, page: Path, system: str) ->
     near = [["--heat-ink", f"--h{i}"] for i in range(7)] + [
         ["--heat-ink-far", f"--h{i}"] for i in range(7, 10)
     ]
+    near += [["--heat-ink-far", f"--w{i}"] for i in (0, 9, 10)] + [["--warm-ink", f"--w{i}"] for i in (1, 2)]
+    near += [["--heat-ink", f"--w{i}"] for i in range(3, 9)]
     for front, back, ratio in browser.js(CONTRAST, near):
         assert ratio >= 3.5, (front, back, ratio)
 

@@ -183,6 +183,9 @@ CASES = {
     "one agent": board({"a": [0.5, 0.6, 0.7]}),
     "all ties": board({"a": [0.5] * 5, "b": [0.5] * 5, "c": [0.5] * 5}),
     "one seed": board({"a": [0.5], "b": [0.6]}) + board({"a": [0.4], "b": [0.7]}, problem="q"),
+    "one seed, clear": [
+        run(a, 0, s + i / 100, problem=f"p{i:02d}") for i in range(20) for a, s in (("a", 0.4), ("b", 0.6))
+    ],
     "missing cells": board(CLEAR)[:-3],
     "a missing problem": board(CLEAR) + board({"good": CLEAR["good"]}, problem="q"),
     "all runs failed": board({"a": [None] * 3, "b": [None] * 3}),
@@ -223,6 +226,7 @@ def test_whatever_is_in_a_store_makes_a_sound_page(tmp_path: Path, case: str) ->
         ("a missing problem", "is not ranked: it did not play every problem."),
         ("no seed in common", "nothing is compared: a and b have no seed of p in common"),
         ("no score and no error", "First: its score is no number"),
+        ("one seed, clear", "but with one seed on a problem no interval over seeds is known"),
         ("one seed", "With one seed there is no spread to judge by"),
     ],
 )

@@ -44,7 +44,7 @@ def bars(rows: Sequence[Bar], parts: Sequence[str], label: str, money: bool, wha
         half = text_width(written, LARGE) / 2
         if place - half >= free:
             body.append(text(place, floor + 15, written, "tick", "middle"))
-            free = place + half + 4
+            free = place + half + 9
     body.append(text((left + _WIDTH - room) / 2, floor + 33, label, "title", "middle"))
     for i, (row, total) in enumerate(zip(rows, sums, strict=True)):
         top, at = _TOP + i * _ROW, left

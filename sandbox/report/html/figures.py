@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sandbox.axes import amount
 from sandbox.report.html.bars import Bar, bars
 from sandbox.report.html.drawing import legend
 from sandbox.report.html.facts import DRAWN, Facts, Resource
@@ -22,6 +23,8 @@ from sandbox.statistics import Band, Estimate, cost_front, non_dominated
 from sandbox.streams import stream
 
 WAY = "part of the way from a blind guess to the optimum"
+_OTHER = 3
+"""The hatching of what is not told apart by purpose."""
 _PANELS = 60
 """Problems that get a panel of their own."""
 
@@ -189,6 +192,11 @@ def _fronts(facts: Facts, resource: Resource, spots: Sequence[Spot]) -> dict[str
     return {place.agent: place.share for place in front.places if place.on_front}
 
 
+def _mean_spent(facts: Facts, agent: str, name: str) -> float:
+    runs = facts.everybody[agent]
+    return sum(amount(run.spent, name) for run in runs) / len(runs)
+
+
 def breakdown(facts: Facts, uses: Mapping[str, Sequence[Use]]) -> Content:
     """Where calls, tokens and money went: by purpose, a run's mean of each agent."""
     rows: list[tuple[int, str, list[Use]]] = []
@@ -213,6 +221,11 @@ def breakdown(facts: Facts, uses: Mapping[str, Sequence[Use]]) -> Content:
                 f"Mean {label} a run by purpose",
             )
         )
+    for name, label in (("whitebox_tokens", "white-box tokens"), ("seconds", "seconds on the clock")):
+        totals = [(number, agent, _mean_spent(facts, agent, name)) for number, agent, _ in rows]
+        if any(total for _, _, total in totals):
+            own = [Bar(number, agent, [0.0] * _OTHER + [total]) for number, agent, total in totals]
+            charts.append(bars(own, [*PURPOSES, label], f"{label} a run", False, f"Mean {label} a run"))
     if not charts:
         return None
     swatches = [
@@ -222,7 +235,8 @@ def breakdown(facts: Facts, uses: Mapping[str, Sequence[Use]]) -> Content:
         f"t{facts.number}-budget",
         "Where the budget went",
         join(element("ul", join(*swatches), class_="legend"), element("div", join(*charts), class_="triple")),
-        "Mean of a run, failed runs included. A call is one request that reached the model or the oracle; an "
+        "Mean of a run, failed runs included; grey is not told apart by purpose. A call is one request that "
+        "reached the model or the oracle; an "
         "evaluation row by row counts each row.",
         cut_note(facts, "Drawn are"),
         wide=True,

@@ -96,6 +96,11 @@ def _statistics(facts: Sequence[Facts]) -> list[str]:
         "tournament is then at most 5 %. "
         f"{counted(tests, 'test')} in {counted(len(facts), 'tournament')}; each tournament is corrected "
         "by itself.",
+        "What could have been seen: the smallest true difference that is decided with a probability of "
+        "80 % at "
+        "0.05 / pairs, the strictest step of Holm's correction, by Student's law with the spread that "
+        "was observed; "
+        "likewise the seeds that a difference of the observed size needs. With few seeds these are rough.",
         "An agent with a failed run is listed and not ranked: leaving failures out would reward failing "
         "where it is "
         "hard. A run that missed a target is censored at what it spent.",

@@ -260,7 +260,7 @@
       type: "button", class: "save", "aria-label": `Save ${$("h3", figure).textContent} as ${kind}`, onclick: act,
     }, "Save " + kind))));
   }
-  for (const board of $$(".board")) board.closest(".scroll").after(make("p", { class: "takeaway" }, make("button", {
+  for (const board of $$(".board")) if (!board.closest("figure")) board.closest(".scroll").after(make("p", { class: "takeaway" }, make("button", {
     type: "button", class: "save", onclick: () => save("leaderboard.csv", "text/csv", csv(board)),
   }, "Save CSV")));
 

@@ -82,7 +82,7 @@ def headline(summary: Summary) -> str:
     lost = {loser for others in wins.values() for loser in others}
     unbeaten = [agent for agent in ranked if agent not in lost]
     if not lost:
-        return f"Nothing is decided between {listed(ranked)}: no pair of them survives Holm's correction."
+        return f"Nothing is decided between {listed(ranked)}: {_why_open(summary)}."
     if len(unbeaten) == 1:
         best = unbeaten[0]
         if len(wins[best]) == len(ranked) - 1:
@@ -92,6 +92,17 @@ def headline(summary: Summary) -> str:
     beaten_ones = [agent for agent in ranked if agent in lost]
     end = "is beaten" if len(beaten_ones) == 1 else "are each beaten by at least one agent"
     return f"Nobody beats {_or(unbeaten)}, which are not told apart; {listed(beaten_ones)} {end}."
+
+
+def _why_open(summary: Summary) -> str:
+    """Why no pair has a verdict, which needs a small p and an interval that is known."""
+    if all(pair.p_adjusted >= 0.05 for pair in summary.comparisons):
+        return "no pair of them survives Holm's correction"
+    if any(math.isnan(pair.difference.low) for pair in summary.comparisons):
+        return (
+            "some adjusted p are below 0.05, but with one seed on a problem no interval over seeds is known"
+        )
+    return "no pair has both an adjusted p below 0.05 and an interval on one side of zero"
 
 
 def _or(names: Sequence[str]) -> str:
