@@ -261,7 +261,8 @@ def _reach(runs: Sequence[Run], part: float, axis: str, horizon: float) -> Reach
         cost, hit = time_to_target(at, [step.truth for step in run.steps], target, spent)
         costs.append(cost)
         hits.append(hit)
-    return reach(costs, hits, horizon, stream(0, "reach", axis))
+    replicates = max(400, min(2_000, 1_000_000 // max(len(costs), 1)))  # of many runs fewer tell as much
+    return reach(costs, hits, horizon, stream(0, "reach", axis), replicates=replicates)
 
 
 def sentences(summary: Summary) -> list[str]:

@@ -19,6 +19,7 @@ import instructzero
 import intervals
 import overshoot
 import recorded
+import report
 import sequential
 import startup
 import throughput
@@ -39,7 +40,7 @@ def main() -> None:
     for benchmark in (overshoot, determinism, closed_loop, startup, intervals):
         _announce(benchmark)
         benchmark.main()
-    for benchmark in (chat, endpoint, instructzero, instinct, detection, sequential):
+    for benchmark in (chat, endpoint, instructzero, instinct, detection, sequential, report):
         _announce(benchmark)
         benchmark.main([])
     _announce(whitebox)

@@ -29,27 +29,26 @@ class Use:
 
 
 def uses(store: Store) -> dict[str, tuple[Use, ...]]:
-    """Of each run, by its key, what it used for each of `PURPOSES`; one pass over all records.
+    """Of each run, by its key, what it used for each of `PURPOSES`.
 
     An evaluation that is put together from rows is not counted, its rows are; neither is
-    what never reached a server.
+    what never reached a server. Only writing is charged completions.
     """
+    keys = dict(store.select("SELECT id, key FROM runs"))
+    found = {key: [Use()] * len(PURPOSES) for key in keys.values()}
     kinds = (
-        "fate = 'answered' AND substr(request, 11, 4) <> 'comp'",
-        "fate = 'answered' AND substr(request, 11, 4) = 'comp'",
+        "fate = 'answered' AND NOT completions",
+        "fate = 'answered' AND completions",
         "fate IN ('retried', 'failed', 'late')",
     )
-    sums = ", ".join(
-        f"total({kind}), total(({kind}) * (prompt_tokens + completion_tokens)), total(({kind}) * usd)"
-        for kind in kinds
-    )
-    keys = dict(store.select("SELECT id, key FROM runs"))
-    found = {}
-    for number, *amounts in store.select(f"SELECT run, {sums} FROM records GROUP BY run"):
-        found[keys[number]] = tuple(
-            Use(amounts[i], amounts[i + 1], amounts[i + 2] / USD) for i in range(0, len(amounts), 3)
+    for place, kind in enumerate(kinds):
+        query = (
+            "SELECT run, count(*), total(prompt_tokens + completion_tokens), total(usd) "
+            f"FROM records WHERE {kind} GROUP BY run"
         )
-    return found
+        for number, calls, tokens, usd in store.select(query):
+            found[keys[number]][place] = Use(calls, tokens, usd / USD)
+    return {key: tuple(parts) for key, parts in found.items()}
 
 
 def seen(store: Store) -> dict[str, float]:
@@ -62,7 +61,7 @@ def seen(store: Store) -> dict[str, float]:
     query = f"""
         SELECT runs.id, avg(json_extract(records.answer, '$.score'))
         FROM runs JOIN records ON records.run = runs.id
-        WHERE runs.recommended IS NOT NULL AND runs.error IS NULL
+        WHERE runs.recommended IS NOT NULL AND runs.error IS NULL AND records.evaluations > 0
             AND substr(records.request, 1, length({asked})) = {asked}
             AND json_extract(records.answer, '$.score') IS NOT NULL
         GROUP BY runs.id

@@ -20,7 +20,7 @@ from sandbox.statistics.ranks import Friedman, friedman, rank_groups
 from sandbox.statistics.ratings import bradley_terry
 from sandbox.streams import stream
 
-_REPLICATES = 10_000
+_REPLICATES = 4_000
 
 
 def rank_figure(facts: Facts) -> Content:
