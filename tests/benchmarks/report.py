@@ -1,6 +1,6 @@
 """What a report of a large store costs: processor seconds, memory, and the size of the file.
 
-`python tests/benchmarks/report.py [--runs 10000,50000]`. Thirty seeds of `quickstart` with 200 evaluations
+`python tests/benchmarks/report.py [--runs 10000,50000]`. Thirty seeds of `quickstart` with 30 evaluations
 are played; their runs, with every record, are then copied under other seeds until there are enough.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from sandbox.tables import PLAYED, RECORD, RUN, STEP
 
 SEEDS = 30
+BUDGET = ("--budget", "evaluations=30")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     wanted = [int(number) for number in parser.parse_args(arguments).runs.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "runs.db"
-        _sandbox("run", "quickstart", "--seeds", str(SEEDS), "--out", str(store))
+        _sandbox("run", "quickstart", "--seeds", str(SEEDS), *BUDGET, "--out", str(store))
         for number in sorted(wanted):
             runs = _grow(store, number)
             began, before = time.perf_counter(), _spent()
