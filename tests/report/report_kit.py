@@ -53,7 +53,9 @@ def run(
         text = texts[number % len(texts)]
         request: Any = Evaluate(text) if number % 4 != 1 else Complete(f"improve: {text}", n=2)
         answer: Any = (
-            Observation((truth or 0.5) + noise) if number % 4 != 1 else Completion((text, text + "!"))
+            Observation((truth or 0.5) + noise * (1 + number % 3))
+            if number % 4 != 1
+            else Completion((text, text + "!"))
         )
         fate = Fate.ANSWERED
         if number == 2:
